@@ -1,0 +1,40 @@
+# mmpatch: each target does all that a fresh machine needs. `make` lists them.
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint types clean distclean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
+	@echo
+	@echo "Settings: PYTHON=python3.11   the Python to start from (3.10, 3.11 or 3.12)"
+	@echo "          ARGS='-m \"not slow\"' more arguments for pytest or the demo"
+	@echo "          MMPATCH_WHEEL_DIR=... where compiled wheels are kept"
+
+env:  ## Make the environment (.venv); compiles mmcv's operators the first time on a machine
+	@$(PYTHON) scripts/setup_env.py --venv "$(VENV)"
+
+demo: env  ## Train and show the demo
+	$(RUN) tools/demo.py $(ARGS)
+
+test: env  ## Run the tests
+	$(RUN) -m pytest $(ARGS)
+
+lint: env  ## Check style and format (ruff)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types: env  ## Check types (mypy)
+	$(RUN) -m mypy
+
+clean:  ## Remove caches and what was built; keeps the environment and data
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find mmpatch tests tools scripts configs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## Remove the environment too; compiled wheels stay
+	rm -rf "$(VENV)" "$(VENV).lock" mmpatch/.mim

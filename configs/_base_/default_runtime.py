@@ -1,0 +1,32 @@
+# Runtime that all configs share: registration of mmpatch, hooks, logging, environment.
+custom_imports = dict(
+    imports=[
+        'mmpatch.datasets', 'mmpatch.engine', 'mmpatch.evaluation', 'mmpatch.models',
+        'mmpatch.visualization'
+    ],
+    allow_failed_imports=False)
+default_scope = 'mmdet'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=10),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='mmpatch.SafeCheckpointHook', interval=1, max_keep_ckpts=3),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    visualization=dict(type='DetVisualizationHook'))
+custom_hooks = [
+    dict(type='NumClassCheckHook'),
+    dict(type='mmpatch.CheckpointGuardHook')
+]
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'))
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(type='DetLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)
+randomness = dict(seed=0)
+log_level = 'INFO'
+load_from = None
+resume = False

@@ -1,0 +1,7 @@
+"""Data sets and transforms, registered with scope ``mmpatch``."""
+
+from .patch_coco_dataset import PatchCocoDataset
+from .sodad_dataset import SODADDataset
+from .transforms import LoadPatchImage
+
+__all__ = ['LoadPatchImage', 'PatchCocoDataset', 'SODADDataset']

@@ -1,0 +1,47 @@
+"""Gradients that wait for their step outlive an interruption."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from mmpatch.registry import HOOKS
+
+
+@HOOKS.register_module()
+class PendingGradientHook(Hook):  # type: ignore[misc]
+    """Saves accumulated gradients with a checkpoint and restores them on resume.
+
+    A checkpoint between two optimizer steps would otherwise lose what was accumulated, and the
+    resumed run would end elsewhere. The train loops of mmpatch register it themselves.
+    """
+
+    KEY = 'pending_gradients'
+
+    def __init__(self) -> None:
+        self._pending: dict[str, Any] = {}
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Add the gradients, if there are any, to what is saved."""
+        grads = {name: p.grad for name, p in _parameters(runner) if p.grad is not None}
+        if grads and runner.train_loop is not None:
+            checkpoint[self.KEY] = grads
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Keep the saved gradients until it is known whether this is a resume."""
+        self._pending = checkpoint.get(self.KEY, {})
+
+    def before_train(self, runner: Any) -> None:
+        """Put the gradients back in place if training goes on from a checkpoint."""
+        if runner.iter > 0:
+            for name, parameter in _parameters(runner):
+                if name in self._pending:
+                    parameter.grad = self._pending[name].to(parameter)
+        self._pending = {}
+
+
+def _parameters(runner: Any) -> Any:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return model.named_parameters()

@@ -1,0 +1,175 @@
+"""PatchGD as train loops of mmengine, by epochs and by iterations."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank, get_world_size
+from mmengine.model import is_model_wrapper
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from torch import Tensor
+
+from mmpatch.engine.gradients import BatchContext, NonFiniteLossError
+from mmpatch.engine.hooks import PendingGradientHook
+from mmpatch.models.patch_model import warn_of_training_norms
+from mmpatch.models.protocol import PatchModel
+from mmpatch.patching import PatchBatch, PatchSampler, PatchSchedule
+from mmpatch.registry import GRADIENTS, LOOPS
+
+
+class PatchGDMixin:
+    """Replaces the one ``train_step`` of a host loop by J inner iterations.
+
+    Args:
+        gradient: The gradient strategy, ``'sampled'``.
+        sampling_rate: Share of the patches that one inner iteration trains on, in (0, 1].
+        inner_iterations: Number J of inner iterations a batch; None: once through the grid.
+
+    All other arguments are those of the host's loop. How many inner iterations make a step is
+    the optimizer wrapper's ``accumulative_counts``.
+    """
+
+    runner: Any
+    dataloader: Any
+    _iter: int
+    _epoch: int
+    _max_iters: int
+
+    def __init__(
+        self,
+        *args: Any,
+        gradient: str = 'sampled',
+        sampling_rate: float = 0.25,
+        inner_iterations: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.schedule = PatchSchedule(sampling_rate, inner_iterations)
+        known = sorted(GRADIENTS.module_dict)
+        if gradient not in known:
+            raise ValueError(f'gradient must be one of {", ".join(map(repr, known))}; got {gradient!r}')
+        self.gradient = GRADIENTS.build(dict(type=gradient))
+        super().__init__(*args, **kwargs)
+        model = self._bare_model
+        if not isinstance(model, PatchModel):
+            raise TypeError(
+                f'{type(self).__name__} trains models that can be cut into patches, such as '
+                f"'mmpatch.PatchDetector'; got {type(model).__name__}. For other models use "
+                'mmengine\'s own train loops'
+            )
+        self.runner.register_hook(PendingGradientHook(), priority='VERY_LOW')
+        self._warned_of_norms = False
+
+    @property
+    def _bare_model(self) -> Any:
+        model = self.runner.model
+        return model.module if is_model_wrapper(model) else model
+
+    def train_step(self, data_batch: dict[str, Any]) -> dict[str, Any]:
+        """Train on one batch of the data loader; what to log."""
+        model = self._bare_model
+        if not self._warned_of_norms:
+            warn_of_training_norms(model)
+            self._warned_of_norms = True
+        data = model.data_preprocessor(data_batch, True)
+        batch = model.cut(data['inputs'], data['data_samples'])
+        context = BatchContext(
+            model, batch, self.draw(batch), self.runner.optim_wrapper, _names(data['data_samples'])
+        )
+        try:
+            logged: dict[str, Any] = self.gradient(context)
+        except NonFiniteLossError:
+            self._save_last_good()
+            raise
+        logged.update({f'{stage}_time': spent for stage, spent in context.times.items()})
+        return logged
+
+    def draw(self, batch: PatchBatch) -> list[Tensor]:
+        """Patches of the J inner iterations: K of each image of the batch, as flat numbers."""
+        sampler = PatchSampler(self.runner.seed)
+        by_image = [
+            sampler.draw(
+                grid.num_patches,
+                self.schedule.patches_per_round(grid.num_patches),
+                self.schedule.rounds,
+                epoch=self._epoch,
+                iteration=self._iter,
+                stream=image * get_world_size() + get_rank(),
+            )
+            for image, grid in enumerate(batch.grids)
+        ]
+        return [
+            torch.cat([part.sort().values + start for part, start in zip(parts, batch.starts)])
+            for parts in zip(*by_image)
+        ]
+
+    def _count_inner_iterations(self, start: int, stop: int) -> None:
+        """Tell the optimizer wrapper the number of its backward calls, so that it makes the last
+        step where they do not divide by ``accumulative_counts``."""
+        rounds = self.schedule.rounds
+        self.runner.optim_wrapper.initialize_count_status(
+            self.runner.model, start * rounds, stop * rounds
+        )
+
+    def _run_iter(self, index: int, data_batch: dict[str, Any]) -> None:
+        self.runner.call_hook('before_train_iter', batch_idx=index, data_batch=data_batch)
+        outputs = self.train_step(data_batch)
+        self.runner.call_hook(
+            'after_train_iter', batch_idx=index, data_batch=data_batch, outputs=outputs
+        )
+        self._iter += 1
+
+    def _save_last_good(self) -> None:
+        """Save the weights as the last step left them, without gradients that wait for a step."""
+        self.runner.optim_wrapper.zero_grad()
+        self.runner.save_checkpoint(
+            self.runner.work_dir,
+            'last_good.pth',
+            meta=dict(epoch=self._epoch, iter=self._iter),
+            backend_args=dict(backend='mmpatch_atomic'),
+        )
+        self.runner.logger.error(f'saved the last good state: {self.runner.work_dir}/last_good.pth')
+
+
+@LOOPS.register_module()
+class PatchGDTrainLoop(PatchGDMixin, EpochBasedTrainLoop):  # type: ignore[misc]
+    """PatchGD by epochs; accumulated gradients are stepped at the end of each epoch."""
+
+    def run_epoch(self) -> None:
+        """One epoch, with data that depends on (seed, epoch, rank) alone."""
+        seed_everything(self.runner.seed, self._epoch)
+        self._count_inner_iterations(0, len(self.dataloader))
+        super().run_epoch()
+
+    def run_iter(self, idx: int, data_batch: Sequence[dict[str, Any]]) -> None:
+        """One batch."""
+        self._run_iter(idx, data_batch)  # type: ignore[arg-type]
+
+
+@LOOPS.register_module()
+class PatchGDIterTrainLoop(PatchGDMixin, IterBasedTrainLoop):  # type: ignore[misc]
+    """PatchGD by iterations; accumulation goes on from batch to batch until the end."""
+
+    def run(self) -> Any:
+        """The whole training."""
+        self._count_inner_iterations(self._iter, self._max_iters)
+        return super().run()
+
+    def run_iter(self, data_batch: Sequence[dict[str, Any]]) -> None:
+        """One batch."""
+        self._run_iter(self._iter, data_batch)  # type: ignore[arg-type]
+
+
+def seed_everything(seed: int, epoch: int) -> None:
+    """Seed the random states that data pipelines and data loaders read, for one epoch."""
+    state = np.random.SeedSequence([seed, epoch, get_rank()]).generate_state(1)[0]
+    random.seed(int(state))
+    np.random.seed(state)
+    torch.manual_seed(int(state))
+
+
+def _names(samples: Sequence[Any]) -> list[str]:
+    return [str(sample.metainfo.get('img_path', '(unnamed image)')) for sample in samples]

@@ -1,0 +1,150 @@
+"""pycocotools' matching and curves, read at the areas and detection limits that one names.
+
+Shapes of pycocotools' arrays: T IoU thresholds, R recall thresholds (101), K categories, A area
+ranges, M detection limits. Means leave out the -1 that stands for "no such ground truth"; a mean
+over nothing is -1.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from mmdet.datasets.api_wrappers import COCO, COCOeval
+
+AreaRanges = Mapping[str, tuple[float, float]]
+#: Areas [px^2] of the COCO benchmark; both ends belong to a range.
+COCO_AREAS: AreaRanges = {
+    'all': (0.0, 1e10),
+    's': (0.0, 32.0**2),
+    'm': (32.0**2, 96.0**2),
+    'l': (96.0**2, 1e10),
+}
+RECALL_IOU = 0.5
+
+
+def index_coco(
+    images: Iterable[Mapping[str, Any]],
+    categories: Iterable[Mapping[str, Any]],
+    annotations: Iterable[Mapping[str, Any]],
+) -> COCO:
+    """Return an indexed COCO object whose annotations are numbered from 1.
+
+    pycocotools writes the matched annotation's id where 0 means "no match", so that the annotation
+    with id 0 of a file that counts from 0 would never be found.
+
+    Args:
+        images: COCO images.
+        categories: COCO categories.
+        annotations: COCO annotations; ``area`` [px^2] is filled in from ``bbox`` where it is
+            missing.
+    """
+    coco = COCO()
+    numbered = []
+    for number, annotation in enumerate(annotations, start=1):
+        area = annotation['bbox'][2] * annotation['bbox'][3]
+        numbered.append({'iscrowd': 0, 'area': area} | dict(annotation) | {'id': number})
+    coco.dataset = {'images': list(images), 'categories': list(categories), 'annotations': numbered}
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco.createIndex()
+    return coco
+
+
+class BoxEvaluation:
+    """One run of ``COCOeval`` on boxes.
+
+    Args:
+        truth: Ground truth; annotation ids must not be 0 (see :func:`index_coco`).
+        detections: Detections of the same images and categories.
+        category_ids: Categories to evaluate, in the order of the labels.
+        image_ids: Images to evaluate.
+        max_dets: Detections that count, an image and category, in ascending order.
+        areas: Name -> smallest and largest area [px^2] that counts; needs one named ``'all'``.
+        iou_thresholds: IoU thresholds of AP; must contain 0.5. Defaults to 0.5, 0.55, ..., 0.95.
+    """
+
+    def __init__(
+        self,
+        truth: COCO,
+        detections: COCO,
+        category_ids: Sequence[int],
+        image_ids: Sequence[int],
+        max_dets: Sequence[int],
+        areas: AreaRanges = COCO_AREAS,
+        iou_thresholds: Sequence[float] | None = None,
+    ) -> None:
+        self.areas = list(areas)
+        self.max_dets = sorted(max_dets)
+        evaluation = COCOeval(truth, detections, 'bbox')
+        parameters = evaluation.params
+        parameters.catIds = list(category_ids)
+        parameters.imgIds = list(image_ids)
+        parameters.maxDets = self.max_dets
+        parameters.areaRng = [list(areas[name]) for name in self.areas]
+        parameters.areaRngLbl = self.areas
+        if iou_thresholds is not None:
+            parameters.iouThrs = np.asarray(iou_thresholds, dtype=float)
+        self.iou_thresholds: npt.NDArray[np.float64] = parameters.iouThrs
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation.evaluate()
+            evaluation.accumulate()
+        #: Precision at each recall threshold, shape (T, R, K, A, M).
+        self.precision: npt.NDArray[np.float64] = evaluation.eval['precision']
+        # evalImgs runs over categories, then areas, then images; None where an image has neither
+        # box nor detection.
+        blocks = len(category_ids), len(self.areas), len(image_ids)
+        flat = np.empty(len(evaluation.evalImgs), dtype=object)
+        flat[:] = evaluation.evalImgs
+        matched = flat.reshape(blocks)[:, self.areas.index('all')].ravel()
+        self._matches: list[dict[str, Any]] = [match for match in matched if match is not None]
+
+    def average_precision(
+        self,
+        max_dets: int,
+        area: str = 'all',
+        iou: float | None = None,
+        category: int | None = None,
+    ) -> float:
+        """Return the mean precision over recalls, in [0, 1]; -1 if there is no such ground truth.
+
+        Args:
+            max_dets: One of the detection limits.
+            area: Name of an area range.
+            iou: One IoU threshold; the mean over all if None.
+            category: Index of one category; the mean over all if None.
+        """
+        precision = self.precision[..., self.areas.index(area), self.max_dets.index(max_dets)]
+        if iou is not None:
+            precision = precision[[self._threshold(iou)]]
+        if category is not None:
+            precision = precision[..., category]
+        precision = precision[precision > -1]
+        return float(precision.mean()) if precision.size else -1.0
+
+    def recall(self, min_score: float = 0.0) -> float:
+        """Return the share of ground-truth boxes found, over all classes, at IoU 0.5; -1 if there are none.
+
+        Matching is greedy by descending score, so that matches above a score do not depend on those
+        below it. At most the largest detection limit of detections counts, an image and category.
+
+        Args:
+            min_score: Only detections of at least this score count.
+        """
+        threshold = self._threshold(RECALL_IOU)
+        boxes = found = 0
+        for match in self._matches:
+            boxes += int((np.asarray(match['gtIgnore']) == 0).sum())
+            hit = (match['dtMatches'][threshold] > 0) & ~match['dtIgnore'][threshold].astype(bool)
+            found += int((hit & (np.asarray(match['dtScores']) >= min_score)).sum())
+        return found / boxes if boxes else -1.0
+
+    def _threshold(self, iou: float) -> int:
+        """Return the index of an IoU threshold."""
+        index = int(np.abs(self.iou_thresholds - iou).argmin())
+        if abs(self.iou_thresholds[index] - iou) > 1e-6:
+            raise ValueError(
+                f'IoU {iou} is not among the thresholds {self.iou_thresholds.tolist()}: add it'
+            )
+        return index

@@ -1,0 +1,67 @@
+"""One CNN layer over local and global features, place by place."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import normal_init
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmpatch.registry import MODELS
+
+
+@MODELS.register_module()
+class ConvAggregator(BaseModule):
+    """One convolution and a ReLU over (local, global) features, 2F -> F channels.
+
+    It starts as the identity on the local half and close to zero on the global half. A model
+    with freshly added aggregators therefore predicts what it did without them, so that weights
+    of a stock detector can be loaded and refined.
+
+    Args:
+        channels: Channels F of a local feature map.
+        global_patch: Read the global patch's features too.
+        kernel_size: Side of the kernel [cells], odd.
+        init_std: Standard deviation of the initial weights of the global half.
+
+    Raises:
+        ValueError: If the kernel size is even.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        global_patch: bool = True,
+        kernel_size: int = 3,
+        init_std: float = 0.01,
+    ) -> None:
+        super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f'kernel_size must be odd, got {kernel_size}')
+        self.channels = channels
+        self.radius = kernel_size // 2
+        self.init_std = init_std
+        self.conv = nn.Conv2d(
+            channels * (1 + global_patch), channels, kernel_size, padding=self.radius
+        )
+
+    def init_weights(self) -> None:
+        """Identity on the local half, small random weights on the global half."""
+        super().init_weights()
+        normal_init(self.conv, std=self.init_std)
+        nn.init.dirac_(self.conv.weight.data[:, : self.channels])
+
+    def forward(self, local: Tensor, context: Tensor | None) -> Tensor:
+        """Fuse the features of S places.
+
+        Args:
+            local: Windows of the latent, (S, F, h, w).
+            context: The global patch's features at the same places, (S, F, h, w); None without
+                global patch.
+
+        Returns:
+            (S, F, h, w); the outer ``radius`` cells miss what lies beyond the window.
+        """
+        x = local if context is None else torch.cat((local, context.to(local.dtype)), dim=1)
+        return F.relu(self.conv(x))

@@ -1,0 +1,37 @@
+"""What all our data preprocessors share: the image stays on the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.model import ImgDataPreprocessor
+from torch import Tensor
+
+
+class HostImages(ImgDataPreprocessor):  # type: ignore[misc]
+    """Keeps images raw on the host, and moves and normalises patches only.
+
+    A mixin: put it before the data preprocessor of a task. ``mean``, ``std`` and ``bgr_to_rgb``
+    mean what they mean there; padding options have no effect, as patches are padded alone.
+    """
+
+    def cast_data(self, data: Any) -> Any:
+        """Move labels to the device and leave ``inputs`` where they are.
+
+        Args:
+            data: A batch of the data loader: ``inputs``, a list of (C, H, W) images of any size,
+                and ``data_samples``.
+        """
+        if isinstance(data, dict) and 'inputs' in data:
+            rest = {key: value for key, value in data.items() if key != 'inputs'}
+            return {'inputs': list(data['inputs']), **super().cast_data(rest)}
+        return super().cast_data(data)
+
+    def to_input(self, windows: Tensor) -> Tensor:
+        """Move and normalise raw windows (K, C, height, width); gives floating point."""
+        x = windows.to(self.device, non_blocking=self._non_blocking)
+        if self._channel_conversion and x.shape[1] == 3:
+            x = x.flip(1)
+        dtype = self.mean.dtype if self._enable_normalize else None
+        x = x.to(dtype) if dtype is not None else x.float()
+        return (x - self.mean) / self.std if self._enable_normalize else x

@@ -1,0 +1,351 @@
+"""FCOS on patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import torch
+from mmdet.models.dense_heads import FCOSHead, fcos_head
+from mmdet.utils import reduce_mean
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mmpatch.patching import Features, Latent, PatchBatch, chunks
+from mmpatch.patching.latent import global_windows
+from mmpatch.registry import MODELS
+
+from .frames import Frames, FrameTargets, inside_boxes
+from .tower_split import TowerSplit
+
+#: Class scores, boxes and centernesses, a list of levels each.
+Maps = tuple[list[Tensor], list[Tensor], list[Tensor]]
+
+#: Logit of a class score whose sigmoid and gradient are zero.
+NO_OBJECT = -100.0
+
+#: (point, object) pairs assigned at once; about 12 float tensors of this size are held.
+PAIRS_AT_ONCE = 1 << 20
+
+
+@MODELS.register_module()
+class PatchFCOSHead(FCOSHead, TowerSplit):  # type: ignore[misc]
+    """FCOS whose towers belong to theta1 and whose last layers belong to theta2.
+
+    Between the two lies the latent Z and one aggregator for each tower, shared by all levels,
+    that fuses local and global features. Losses, box coding and post-processing are FCOS's own.
+
+    Sources: FCOS (Tian et al., ICCV 2019); Resource Efficient Perception for Vision Systems,
+    section III-B.
+
+    Args:
+        layout: ``'tile'`` keeps the features of a patch at its place. ``'stack'`` lays all patches
+            of an image on top of each other (the paper's text, read literally; an ablation).
+        aggregator: Settings of :class:`ConvAggregator` (tile) or :class:`StackAggregator`
+            (stack), both without ``channels`` and ``global_patch``.
+        global_patch: Fuse the features of the global patch; set by :class:`PatchDetector`.
+        loss_region: What an inner iteration scores: ``'sampled'``, the patches that carry
+            gradient, or ``'full'``, all patches as in the paper. Both with the normalisers of the
+            whole batch.
+        score_chunk: Patches that theta2 reads at once where it is run over a whole image; with
+            gradient their activations are computed again in the backward pass.
+
+    All other arguments are those of :class:`mmdet.models.FCOSHead`.
+
+    Raises:
+        ValueError: If the layout or loss region is unknown or the two do not fit.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        layout: str = 'tile',
+        aggregator: dict[str, Any] | None = None,
+        global_patch: bool = True,
+        loss_region: str = 'sampled',
+        score_chunk: int = 8,
+        **kwargs: Any,
+    ) -> None:
+        if layout not in ('tile', 'stack'):
+            raise ValueError(f"layout must be 'tile' or 'stack', got {layout!r}")
+        if loss_region not in ('full', 'sampled'):
+            raise ValueError(f"loss_region must be 'full' or 'sampled', got {loss_region!r}")
+        if layout == 'stack' and loss_region == 'sampled':
+            raise ValueError(
+                "layout='stack' lays all patches on top of each other, so a part of them cannot be "
+                "scored alone: set loss_region='full'"
+            )
+        self.layout = layout
+        self.aggregator_cfg = dict(aggregator or {})
+        self.global_patch = global_patch
+        self.loss_region = loss_region
+        self.score_chunk = score_chunk
+        super().__init__(*args, **kwargs)
+
+    def _init_layers(self) -> None:
+        super()._init_layers()
+        cfg = dict(
+            type='mmpatch.ConvAggregator' if self.layout == 'tile' else 'mmpatch.StackAggregator',
+            channels=self.feat_channels,
+            global_patch=self.global_patch,
+        )
+        cfg.update(self.aggregator_cfg)
+        self.aggregators = nn.ModuleList(MODELS.build(cfg) for _ in ('class', 'box'))
+        #: Cells of the neighbouring patches that theta2 reads: the aggregator's and, for the
+        #: 3 x 3 kernels of the last layers, one more.
+        self.radius = self.aggregators[0].radius + 1
+
+    # --- theta2 -----------------------------------------------------------------------------
+
+    def maps(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, scored: Tensor
+    ) -> Maps:
+        """Predictions of theta2 in some frames.
+
+        Args:
+            batch: The patches.
+            latent: Z with 2L levels, see :meth:`TowerSplit.towers`.
+            context: The same levels of the global patches.
+            scored: Flat numbers (S,) of the frames.
+
+        Returns:
+            Class scores (S, classes, h_l, w_l), boxes (S, 4, ., .) and centernesses (S, 1, ., .).
+        """
+        if self.layout == 'stack':
+            return self._stacked_maps(batch, latent, context, scored)
+        if self.loss_region == 'sampled' and torch.is_grad_enabled():
+            return self._tiled_maps(batch, latent, context, scored)
+        parts = [
+            checkpoint(self._tiled_maps, batch, latent, context, part, use_reentrant=False)
+            if torch.is_grad_enabled()
+            else self._tiled_maps(batch, latent, context, part)
+            for part in chunks(scored, self.score_chunk)
+        ]
+        scores, boxes, centers = (
+            [torch.cat(level) for level in zip(*kind)] for kind in zip(*parts)
+        )
+        return scores, boxes, centers
+
+    def _tiled_maps(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, scored: Tensor
+    ) -> Maps:
+        """theta2 on windows of Z with the margin that it reads; equals theta2 on a stitched Z."""
+        count, r = len(self.strides), self.radius
+        fused = []
+        for level, cells in enumerate(latent.levels):
+            inside = latent.inside(level, scored, r)
+            local = latent.windows(level, scored, r)
+            around = None
+            if context is not None:
+                h, w = cells.shape[-2:]
+                around = global_windows(context[level], batch, scored, (h, w), r) * inside
+            fused.append(self.aggregators[level // count](local, around) * inside)
+        outs = self(list(zip(fused[:count], fused[count:])))
+        scores, boxes, centers = ([x[..., r:-r, r:-r] for x in kind] for kind in outs)
+        return scores, boxes, centers
+
+    def _stacked_maps(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, scored: Tensor
+    ) -> Maps:
+        """theta2 on all patches of an image stacked as channels, one frame an image."""
+        count = len(self.strides)
+        fused = []
+        for level in range(len(latent.levels)):
+            aggregate = self.aggregators[level // count]
+            images = [
+                aggregate(
+                    latent.windows(level, batch.of_image(image)),
+                    None if context is None else context[level][image : image + 1],
+                )
+                for image in scored.tolist()
+            ]
+            fused.append(torch.cat(images))
+        scores, boxes, centers = self(list(zip(fused[:count], fused[count:])))
+        return scores, boxes, centers
+
+    # --- loss -------------------------------------------------------------------------------
+
+    def frames(self, batch: PatchBatch) -> Frames:
+        """The frames in which this layout predicts."""
+        return Frames.tiles(batch) if self.layout == 'tile' else Frames.thumbnails(batch)
+
+    def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
+        """Frames whose loss an inner iteration on the patches ``chosen`` counts; (S,)."""
+        if self.loss_region == 'sampled':
+            return chosen
+        return torch.arange(batch.num_patches if self.layout == 'tile' else batch.num_images)
+
+    @torch.no_grad()
+    def prepare(self, batch: PatchBatch, samples: Sequence[Any]) -> FrameTargets:
+        """Bring the labels of a batch into its frames and count what normalises the losses."""
+        frames = self.frames(batch)
+        instances = frames.instances([s.gt_instances for s in samples])
+        regions = frames.instances([s.get('ignored_instances') for s in samples])
+        num_pos, centerness = torch.zeros(2, len(instances), dtype=torch.float64)
+        ignored: list[list[Tensor] | None] = [None] * len(instances)
+        points: list[Tensor] | None = None
+        for i, (found, region) in enumerate(zip(instances, regions)):
+            if len(found) == 0 and len(region) == 0:
+                continue
+            if points is None:
+                points = self._points(batch.patch_size, found.bboxes)
+            labels, targets = self.get_targets(points, [found])
+            is_pos = [level != self.num_classes for level in labels]
+            if len(region) > 0:
+                ignored[i] = [
+                    (inside_boxes(p, region.bboxes) & ~pos).reshape(self._cells(batch, level))
+                    for level, (p, pos) in enumerate(zip(points, is_pos))
+                ]
+            pos_targets = torch.cat([t[pos] for t, pos in zip(targets, is_pos)])
+            num_pos[i] = len(pos_targets)
+            centerness[i] = self.centerness_target(pos_targets).sum()
+        device = samples[0].gt_instances.bboxes.device
+        sums = reduce_mean(torch.stack((num_pos.sum(), centerness.sum())).to(device))
+        mean_pos, mean_centerness = max(float(sums[0]), 1.0), max(float(sums[1]), 1e-6)
+        return FrameTargets(instances, ignored, num_pos, centerness, mean_pos, mean_centerness)
+
+    def loss_at(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, scored: Tensor
+    ) -> dict[str, Tensor]:
+        """FCOS's losses in some frames, as shares of the losses of the whole batch.
+
+        Summed over disjoint frames that cover the batch, they are the losses of stock FCOS.
+        """
+        targets: FrameTargets = batch.targets
+        scores, boxes, centers = self.maps(batch, latent, context, scored)
+        chosen = scored.tolist()
+        for level, score in enumerate(scores):
+            masks = [self._ignored_mask(targets.ignored[i], level, score) for i in chosen]
+            if any(mask is not None for mask in masks):
+                none = score.new_zeros(score.shape[-2:], dtype=torch.bool)
+                mask = torch.stack([none if m is None else m for m in masks])
+                scores[level] = score.masked_fill(mask[:, None], NO_OBJECT)
+        instances = [targets.instances[i] for i in chosen]
+        with _local_normalisers():
+            losses = self.loss_by_feat(scores, boxes, centers, instances, [{}] * len(chosen))
+        for name, share in targets.shares(chosen).items():
+            losses[name] = losses[name] * share
+        return dict(losses)
+
+    def _get_targets_single(
+        self,
+        gt_instances: InstanceData,
+        points: Tensor,
+        regress_ranges: Tensor,
+        num_points_per_lvl: list[int],
+    ) -> tuple[Tensor, Tensor]:
+        """FCOS's assignment in chunks of points, each against the objects that it can meet.
+
+        The stock method holds a dozen (points x objects) tensors at once. A point is assigned to
+        an object only if it lies inside its box, so objects away from a chunk are left out.
+        """
+        counts = [int(n) for n in num_points_per_lvl]
+        if len(gt_instances) == 0 or len(points) * len(gt_instances) <= PAIRS_AT_ONCE:
+            return self._assign(gt_instances, points, regress_ranges, counts)
+        size = max(1, PAIRS_AT_ONCE // len(gt_instances))
+        boxes = gt_instances.bboxes
+        labels, targets = [], []
+        start = 0
+        for level, count in enumerate(counts):
+            for part in torch.arange(start, start + count, device=points.device).split(size):
+                here = points[part]
+                low, high = here.amin(dim=0), here.amax(dim=0)
+                met = (boxes[:, :2] <= high).all(dim=1) & (boxes[:, 2:] >= low).all(dim=1)
+                own = [len(part) if i == level else 0 for i in range(len(counts))]
+                label, target = self._assign(gt_instances[met], here, regress_ranges[part], own)
+                labels.append(label)
+                targets.append(target)
+            start += count
+        return torch.cat(labels), torch.cat(targets)
+
+    def _assign(
+        self, instances: InstanceData, points: Tensor, ranges: Tensor, counts: list[int]
+    ) -> tuple[Tensor, Tensor]:
+        labels, targets = super()._get_targets_single(instances, points, ranges, counts)
+        return labels, targets
+
+    def _points(self, side: int, like: Tensor) -> list[Tensor]:
+        sizes = [(side // s, side // s) for s in self.strides]
+        points: list[Tensor] = self.prior_generator.grid_priors(
+            sizes, dtype=like.dtype, device=like.device
+        )
+        return points
+
+    def _cells(self, batch: PatchBatch, level: int) -> tuple[int, int]:
+        side = batch.patch_size // self.strides[level]
+        return side, side
+
+    @staticmethod
+    def _ignored_mask(masks: list[Tensor] | None, level: int, like: Tensor) -> Tensor | None:
+        return None if masks is None else masks[level].to(like.device)
+
+    # --- prediction -------------------------------------------------------------------------
+
+    def predict_image(
+        self,
+        batch: PatchBatch,
+        latent: Latent,
+        context: Features | None,
+        meta: dict[str, Any],
+        rescale: bool,
+    ) -> InstanceData:
+        """Detections in one image.
+
+        Args:
+            batch: A batch of this one image.
+            latent: Its filled Z.
+            context: Features of its global patch.
+            meta: Its meta information, ``img_shape`` and ``scale_factor`` among it.
+            rescale: Give boxes in pixels of the original image.
+        """
+        grid = batch.grids[0]
+        if self.layout == 'stack':
+            outs = self.maps(batch, latent, context, torch.arange(1))
+            own = meta['scale_factor'] if rescale else (1.0, 1.0)
+            side = batch.patch_size
+            factor = (side / grid.width * own[0], side / grid.height * own[1])
+            meta = {**meta, 'img_shape': (side, side), 'scale_factor': factor}
+            rescale = True
+        else:
+            tiles = self.maps(batch, latent, context, batch.of_image(0))
+            outs = tuple([grid.merge(x, crop=False)[None] for x in kind] for kind in tiles)
+        found: InstanceData = self.predict_by_feat(*outs, batch_img_metas=[meta], rescale=rescale)[
+            0
+        ]
+        return found
+
+    def _bbox_post_process(
+        self, results: InstanceData, cfg: Any, *args: Any, **kwargs: Any
+    ) -> InstanceData:
+        """NMS a class at a time.
+
+        mmcv's batched NMS keeps classes apart by shifting their boxes by multiples of the image
+        side, which in fp32 costs whole pixels where images and class counts are large.
+        """
+        parts = []
+        for label in results.labels.unique().tolist():
+            part = results[results.labels == label]
+            part.labels = torch.zeros_like(part.labels)
+            part = super()._bbox_post_process(part, cfg, *args, **kwargs)
+            part.labels = torch.full_like(part.labels, label)
+            parts.append(part)
+        if not parts:
+            return super()._bbox_post_process(results, cfg, *args, **kwargs)
+        merged = InstanceData.cat(parts)
+        order = merged.scores.argsort(descending=True, stable=True)
+        most = cfg.get('max_per_img', -1)
+        return merged[order[:most] if most > 0 else order]
+
+
+@contextmanager
+def _local_normalisers() -> Iterator[None]:
+    """Let FCOS normalise by what it sees; :meth:`prepare` has reduced over ranks once a batch.
+
+    The stock loss reduces its normalisers in every call, and would wait for ever where ranks score
+    different numbers of patches.
+    """
+    with mock.patch.object(fcos_head, 'reduce_mean', lambda tensor: tensor):
+        yield

@@ -1,0 +1,176 @@
+"""What patch-wise models of all tasks share: cutting, filling, the global patch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmpatch.patching import Features, Latent, PatchBatch
+
+
+class PatchModelMixin:
+    """Cuts batches into patches and encodes them with theta1.
+
+    Put it before the host's model class; that class gives ``data_preprocessor`` and the task's
+    ``extract_patches``.
+
+    Args:
+        patch_size: Side P of a patch [px], a multiple of the largest stride of theta1.
+        halo: Context read around every patch [px], a multiple of the largest stride; its features
+            are cropped off again.
+        chunk_size: Patches encoded at once where no gradient is needed. Changes speed and memory,
+            never the result.
+        global_patch: Give every patch the features of the whole image, resized to one patch.
+        norm_eval: Keep all BatchNorm layers in evaluation mode during training, so that the fill
+            and the gradient pass use the same statistics whatever patches they see.
+        channels_last: Keep weights and patches in channels-last order, which depthwise and small
+            convolutions prefer on CPUs and half precision on GPUs. Never changes the result by
+            more than rounding.
+        small_images: What to do in training with an image smaller than one patch: ``'error'`` or
+            ``'pad'``. Prediction always pads.
+    """
+
+    data_preprocessor: Any
+    training: bool
+
+    def __init__(
+        self,
+        *args: Any,
+        patch_size: int,
+        halo: int = 0,
+        chunk_size: int = 4,
+        global_patch: bool = True,
+        norm_eval: bool = False,
+        channels_last: bool = False,
+        small_images: str = 'error',
+        **kwargs: Any,
+    ) -> None:
+        if chunk_size < 1:
+            raise ValueError(f'chunk_size must be at least 1 patch, got {chunk_size}')
+        if small_images not in ('error', 'pad'):
+            raise ValueError(f"small_images must be 'error' or 'pad', got {small_images!r}")
+        super().__init__(*args, **kwargs)
+        if not hasattr(self.data_preprocessor, 'to_input'):
+            raise TypeError(
+                f'{type(self).__name__} needs a data preprocessor that keeps images on the host, '
+                "such as 'mmpatch.PatchDetDataPreprocessor'; got "
+                f'{type(self.data_preprocessor).__name__}'
+            )
+        self.patch_size = patch_size
+        self.halo = halo
+        self.chunk_size = chunk_size
+        self.global_patch = global_patch
+        self.norm_eval = norm_eval
+        self.small_images = small_images
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        if channels_last:
+            self.to(memory_format=torch.channels_last)  # type: ignore[attr-defined]
+
+    def train(self, mode: bool = True) -> Any:
+        """Training mode, but for BatchNorm layers if ``norm_eval`` is set."""
+        super().train(mode)  # type: ignore[misc]
+        if mode and self.norm_eval:
+            for module in self.modules():  # type: ignore[attr-defined]
+                if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def extract_patches(self, patches: Tensor) -> Features:
+        """theta1 of the task on windows of any side, (K, C, side, side) -> a map a level."""
+        raise NotImplementedError
+
+    def encode(self, patches: Tensor) -> Features:
+        """theta1 on patches read with their halo.
+
+        Args:
+            patches: (K, C, Q, Q), normalised.
+
+        Returns:
+            (K, D_l, h_l, w_l) a level, without the halo's cells.
+        """
+        features = self.extract_patches(patches)
+        if self.halo == 0:
+            return features
+        side = patches.shape[-1]
+        cropped = []
+        for feature in features:
+            margin = self.halo * feature.shape[-1] // side
+            cropped.append(feature[..., margin:-margin, margin:-margin])
+        return tuple(cropped)
+
+    def encode_global(self, batch: PatchBatch) -> Features | None:
+        """theta1 on the global patches -> (B, D_l, g_l, g_l) a level; None without them."""
+        return self.extract_patches(batch.read_global()) if self.global_patch else None
+
+    def fill(self, batch: PatchBatch) -> Latent:
+        """Encode all patches of a batch without gradient, in chunks."""
+        return Latent.fill(batch, self.encode, self.chunk_size)
+
+    def _cut(self, images: Sequence[Tensor]) -> PatchBatch:
+        """Cut images (C, H, W) into patches; warns of or refuses images that are no batch of us.
+
+        Raises:
+            ValueError: If a training image is smaller than a patch and may not be padded.
+        """
+        batch = PatchBatch(images, self.patch_size, self.halo, self.data_preprocessor.to_input)
+        if self.training and self.small_images == 'error':
+            for grid in batch.grids:
+                if max(grid.height, grid.width) < self.patch_size:
+                    raise ValueError(
+                        f'a training image of {grid.height} x {grid.width} px is smaller than one '
+                        f'patch of {self.patch_size} px, so nothing is gained by patches: choose '
+                        "a smaller patch_size, or set small_images='pad' in the model"
+                    )
+        return batch
+
+
+def check_strides(patch_size: int, halo: int, strides: Sequence[int]) -> None:
+    """Check at build time that patches fall on whole cells of every feature level.
+
+    Args:
+        patch_size: Side P of a patch [px].
+        halo: Context around a patch [px].
+        strides: Strides of the feature levels [px].
+
+    Raises:
+        ValueError: If the largest stride divides either of them not.
+    """
+    stride = max(strides)
+    for name, value in (('patch_size', patch_size), ('halo', halo)):
+        if value % stride:
+            lower = value // stride * stride
+            raise ValueError(
+                f'{name}={value} px is no multiple of the largest stride, {stride} px (strides '
+                f'{tuple(strides)}): choose {lower or stride} or {lower + stride}'
+            )
+
+
+def warn_of_training_norms(model: torch.nn.Module) -> list[str]:
+    """Warn if BatchNorm layers of a model in training mode use the statistics of patches.
+
+    A patch sees other statistics than its neighbours, and the fill other ones than the gradient
+    pass. Use GroupNorm, or ``norm_eval=True`` in the backbone.
+
+    Returns:
+        Names of these layers.
+    """
+    names = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.training
+    ]
+    if names:
+        print_log(
+            f'{len(names)} BatchNorm layers are in training mode (first: {names[0]}). Each would '
+            'normalise by the statistics of the few patches that it happens to see, and the fill '
+            'and the gradient pass would see different ones. Set norm_eval=True in the backbone '
+            "or norm_cfg=dict(type='GN', num_groups=32)",
+            logger='current',
+            level=logging.WARNING,
+        )
+    return names

@@ -1,0 +1,122 @@
+"""The images of a batch as one flat list of patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .grid import PatchGrid
+
+#: Takes raw pixels (K, C, height, width) of the host to what theta1 reads: moved and normalised.
+ToInput = Callable[[Tensor], Tensor]
+
+
+class PatchBatch:
+    """B images, each with its own grid, as one flat list of A patches.
+
+    The images stay where and as they are (uint8 on the host); only the windows asked for are
+    copied, moved and normalised. A patch that would lie entirely in the padding of a batch does
+    not exist here, so it is neither encoded nor scored.
+
+    Args:
+        images: B tensors (C, H_b, W_b), any size each.
+        patch_size: Side P of a patch [px].
+        halo: Context read around every patch [px].
+        to_input: Moves and normalises raw windows; identity by default.
+
+    Attributes:
+        targets: What the model's loss needs of the labels, prepared once a batch by the model.
+        image_index: Image of every patch; (A,) int64.
+        origins: Top left corner (y, x) of every patch in its image [px]; (A, 2) int64.
+        neighbours: Flat numbers of the 3 x 3 neighbours, -1 where there is none; (A, 9) int64.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Tensor],
+        patch_size: int,
+        halo: int = 0,
+        to_input: ToInput = lambda windows: windows,
+    ) -> None:
+        self.images = images
+        self.patch_size = patch_size
+        self.halo = halo
+        self.to_input = to_input
+        self.targets: Any = None
+        self.grids = tuple(PatchGrid(*image.shape[-2:], patch_size, halo) for image in images)
+        sizes = [grid.num_patches for grid in self.grids]
+        #: Flat number of the first patch of every image, and A at the end.
+        self.starts = [0, *torch.tensor(sizes).cumsum(0).tolist()]
+        self.image_index = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+        self.origins = torch.cat([grid.origins() for grid in self.grids])
+        self.neighbours = torch.cat(
+            [
+                torch.where(table >= 0, table + start, table)
+                for table, start in zip((g.neighbours() for g in self.grids), self.starts)
+            ]
+        )
+
+    @property
+    def num_images(self) -> int:
+        """Number B of images."""
+        return len(self.grids)
+
+    @property
+    def num_patches(self) -> int:
+        """Number A of patches in the whole batch."""
+        return int(self.starts[-1])
+
+    def of_image(self, image: int) -> Tensor:
+        """Flat numbers of the patches of one image; (N,) int64."""
+        return torch.arange(self.starts[image], self.starts[image + 1])
+
+    def read(self, indices: Tensor) -> Tensor:
+        """Read patches with their halo, ready for theta1.
+
+        Args:
+            indices: (K,) flat numbers.
+
+        Returns:
+            (K, C, Q, Q) moved and normalised, zero outside the image.
+        """
+        side = self.patch_size + 2 * self.halo
+        first = self.images[0]
+        windows = first.new_zeros((len(indices), first.shape[0], side, side))
+        pads = []
+        for window, index in zip(windows, indices.tolist()):
+            image = int(self.image_index[index])
+            rows, cols, pad = self.grids[image].window(index - self.starts[image])
+            left, right, top, bottom = pad
+            window[:, top : side - bottom, left : side - right] = self.images[image][:, rows, cols]
+            pads.append(pad)
+        inputs = self.to_input(windows)
+        for patch, (left, right, top, bottom) in zip(inputs, pads):
+            patch[:, :top] = 0
+            patch[:, side - bottom :] = 0
+            patch[:, :, :left] = 0
+            patch[:, :, side - right :] = 0
+        return inputs
+
+    @cached_property
+    def thumbnails(self) -> Tensor:
+        """The global patches, raw: every image resized to P x P with antialiasing; (B, C, P, P)."""
+        return torch.cat([resize(image, self.patch_size) for image in self.images])
+
+    def read_global(self) -> Tensor:
+        """The global patches, ready for theta1; (B, C, P, P), moved and normalised."""
+        return self.to_input(self.thumbnails)
+
+
+def resize(image: Tensor, side: int) -> Tensor:
+    """Resize one image (C, H, W) to (1, C, side, side), bilinear with antialiasing.
+
+    The type is kept: uint8 stays uint8, so that a large image is not copied in float.
+    """
+    return F.interpolate(
+        image[None], size=(side, side), mode='bilinear', antialias=True, align_corners=False
+    )

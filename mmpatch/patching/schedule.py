@@ -1,0 +1,58 @@
+"""How often what is done: sampling rate, inner iterations, accumulation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PatchSchedule:
+    """The inner loop of PatchGD (Gupta et al. 2023, arXiv:2301.13817) as numbers.
+
+    Args:
+        sampling_rate: Share of an image's patches that one inner iteration encodes with gradient.
+        inner_iterations: Number J of inner iterations a batch. None: as many as it takes to go
+            through the grid about once, ``ceil(1 / sampling_rate)``.
+
+    Raises:
+        ValueError: If the sampling rate is outside (0, 1] or J is not positive.
+    """
+
+    sampling_rate: float = 0.25
+    inner_iterations: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sampling_rate <= 1:
+            raise ValueError(
+                'sampling_rate is the share of the patches that an inner iteration trains on: '
+                f'it must lie in (0, 1], got {self.sampling_rate}. For 25 % of them say 0.25'
+            )
+        if self.inner_iterations is not None and self.inner_iterations < 1:
+            raise ValueError(
+                f'inner_iterations must be a positive number or None, got {self.inner_iterations}'
+            )
+
+    @property
+    def rounds(self) -> int:
+        """Number J of inner iterations a batch."""
+        if self.inner_iterations is not None:
+            return self.inner_iterations
+        return math.ceil(round(1 / self.sampling_rate, 9))
+
+    def patches_per_round(self, num_patches: int) -> int:
+        """Number K = max(1, round(rate * N)) of patches of an image in one inner iteration."""
+        return max(1, round(self.sampling_rate * num_patches))
+
+    def optimizer_steps(self, batches: int, accumulative_counts: int) -> int:
+        """Optimizer steps over a number of batches; the remainder is a step of its own.
+
+        Args:
+            batches: Batches of the epoch (or of the whole training, where it is counted in
+                iterations).
+            accumulative_counts: Inner iterations whose gradients are summed up for a step.
+
+        Returns:
+            ``ceil(batches * J / accumulative_counts)``.
+        """
+        return math.ceil(batches * self.rounds / accumulative_counts)

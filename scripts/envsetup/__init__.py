@@ -1,0 +1,4 @@
+"""The steps of ``scripts/setup_env.py``; standard library only.
+
+main -> machine (what is here) -> packages (venv, pinned packages) -> operators (mmcv) -> project
+"""

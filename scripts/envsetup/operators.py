@@ -1,0 +1,160 @@
+"""mmcv with its compiled operators: built once, kept for every checkout."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from envsetup.console import SetupError, environment, run, run_counted, say, step
+from envsetup.machine import OperatorTarget, check_compiler, compile_jobs
+from envsetup.packages import Lock, Venv
+from envsetup.state import fingerprint, locked
+
+#: The maintained build of mmcv; it comes as source only.
+DISTRIBUTION = 'onedl-mmcv'
+#: What one core needs for the build [min], measured; CUDA kernels come on top.
+_CORE_MINUTES = 26
+
+
+@dataclass(frozen=True)
+class WheelStore:
+    """Where compiled wheels are kept: outside the checkout, for the next one too.
+
+    pip's own cache cannot do this: it takes a wheel for reusable whatever torch it was built against.
+    """
+
+    root: Path
+    version: str
+    torch: str
+    target: OperatorTarget
+
+    @classmethod
+    def of(cls, lock: Lock, target: OperatorTarget) -> WheelStore:
+        """Return the store for the pinned versions."""
+        default = Path.home() / '.cache' / 'mmpatch' / 'wheels'
+        root = Path(os.environ.get('MMPATCH_WHEEL_DIR') or default).expanduser().resolve()
+        return cls(root, lock.pin(DISTRIBUTION), lock.pin('torch'), target)
+
+    @property
+    def key(self) -> str:
+        """Everything that a compiled wheel depends on, as a folder name."""
+        python = f'cp3{sys.version_info.minor}'
+        system = f'{platform.system()}-{platform.machine()}'.lower()
+        return f'{python}-torch{self.torch}-{self.target.tag}-{system}'
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this key."""
+        return self.root / self.key
+
+    def find(self) -> Path | None:
+        """Return the wheel, if it has been built."""
+        pattern = f'{DISTRIBUTION.replace("-", "_")}-{self.version}-*.whl'
+        return next(iter(sorted(self.folder.glob(pattern))), None)
+
+
+def check_buildable(store: WheelStore) -> None:
+    """Check for the compiler before anything is downloaded, if there is something to compile.
+
+    Raises:
+        SetupError: if the compiler is missing or the store cannot be written.
+    """
+    if store.find() is not None:
+        return
+    check_compiler()
+    try:
+        store.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f'cannot write compiled wheels to {store.root} ({error.strerror}); choose another folder '
+            'with MMPATCH_WHEEL_DIR=...'
+        ) from error
+
+
+def install_operators(venv: Venv, store: WheelStore) -> None:
+    """Install mmcv for this machine, compiling it if nobody has yet, unless that is done."""
+    # A new environment forgets all steps, and a new lock may bring another mmcv or torch.
+    wheel = store.find()
+    if wheel and venv.state.done('operators', _fingerprint(wheel)):
+        return
+    say(store.target.why)
+    if wheel is None:
+        wheel = build(venv, store)
+    with (
+        step(f'Installing {wheel.name}', '5 s'),
+        venv.state.doing('operators', _fingerprint(wheel)),
+    ):
+        # --ignore-installed: what an interrupted install left cannot be uninstalled.
+        run(
+            venv.pip('install', '--no-deps', '--no-index', '--ignore-installed', wheel),
+            f'installing {wheel}',
+            venv.log,
+        )
+
+
+def build(venv: Venv, store: WheelStore) -> Path:
+    """Compile mmcv into the store and return the wheel.
+
+    Built beside its place and moved there when whole, under a lock: two set-ups do not build the same
+    thing twice, and none sees half a wheel.
+    """
+    waiting = f'Another set-up is compiling for {store.key}; waiting for it ...'
+    with locked(store.root / f'{store.key}.lock', waiting):
+        ready = store.find()
+        if ready:
+            return ready
+        for left in store.root.glob(f'.{store.key}.*'):  # of builds that were killed
+            shutil.rmtree(left, ignore_errors=True)
+        part = Path(tempfile.mkdtemp(prefix=f'.{store.key}.', dir=store.root))
+        try:
+            jobs = compile_jobs(store.target.is_cuda)
+            more = ', and more for the CUDA kernels' if store.target.is_cuda else ''
+            with step(
+                f'Compiling the operators of mmcv {store.version}, {jobs} files at a time, into '
+                f'{store.folder} (once for this machine)',
+                f'{max(1, round(_CORE_MINUTES / jobs))} min{more}',
+            ):
+                _compile(venv, store, part, jobs)
+            (built,) = part.glob('*.whl')
+            _check_operators(built)
+            store.folder.mkdir(parents=True, exist_ok=True)
+            os.replace(built, store.folder / built.name)
+            return store.folder / built.name
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _compile(venv: Venv, store: WheelStore, folder: Path, jobs: int) -> None:
+    """Let pip build the wheel from source, against the torch of the environment."""
+    arguments = ('wheel', '-v', '--no-deps', '--no-build-isolation', '--no-cache-dir')
+    path = f'{venv.path / "bin"}{os.pathsep}{os.environ.get("PATH", os.defpath)}'  # for ninja
+    settings = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(jobs), 'PATH': path, **store.target.env}
+    run_counted(
+        venv.pip(
+            *arguments,
+            *('--no-binary', DISTRIBUTION, '--wheel-dir', folder),
+            f'{DISTRIBUTION}=={store.version}',
+        ),
+        'compiling the operators of mmcv',
+        venv.log,
+        environment(settings),
+    )
+
+
+def _check_operators(wheel: Path) -> None:
+    """Make sure that the wheel has its compiled part: without torch, mmcv's build leaves it out."""
+    with zipfile.ZipFile(wheel) as archive:
+        if not any(name.startswith('mmcv/_ext') for name in archive.namelist()):
+            raise SetupError(f'{wheel.name} came out without compiled operators (mmcv/_ext).')
+
+
+def _fingerprint(wheel: Path) -> str:
+    """Tell wheels apart without reading them."""
+    stat = wheel.stat()
+    return fingerprint(str(wheel), stat.st_size, stat.st_mtime_ns)

@@ -1,0 +1,157 @@
+"""The virtual environment and the pinned packages in it."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from envsetup.console import SetupError, environment, run, say, step
+from envsetup.machine import check_space
+from envsetup.state import State, fingerprint
+
+#: Needed before anything that is built from source: pip then builds with these and nothing else.
+_BUILD_TOOLS = ('pip', 'setuptools', 'wheel', 'packaging', 'click', 'ninja')
+#: Dependencies that the lock leaves out on purpose (requirements/README.md says why).
+LEFT_OUT = ('imagecorruptions-imaug', 'opencv-python', 'opendatalab')
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The pinned packages for one version of Python."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, root: Path) -> Lock:
+        """Return the lock for the running Python."""
+        return cls(root / 'requirements' / f'lock-py3{sys.version_info.minor}.txt')
+
+    @property
+    def text(self) -> str:
+        """Everything that the file says."""
+        return self.path.read_text(encoding='utf-8')
+
+    def pin(self, name: str) -> str:
+        """Return the pinned version of a package.
+
+        Raises:
+            SetupError: if the lock does not have it.
+        """
+        found = re.search(
+            rf'^(?:# )?{re.escape(name)}={{2,3}}([^\s;]+)', self.text, flags=re.MULTILINE
+        )
+        if not found:
+            raise SetupError(f'{self.path} does not pin {name}.')
+        return found[1]
+
+
+@dataclass(frozen=True)
+class Venv:
+    """A virtual environment of ours."""
+
+    path: Path
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.path / 'bin' / 'python'
+
+    @property
+    def notes(self) -> Path:
+        """The folder for state and logs; also what tells that the environment is ours."""
+        return self.path / '.mmpatch'
+
+    @property
+    def log(self) -> Path:
+        """Everything that the commands printed."""
+        return self.notes / 'setup.log'
+
+    @property
+    def state(self) -> State:
+        """The steps done in this environment."""
+        return State(self.notes / 'state.json')
+
+    def pip(self, *arguments: str | Path) -> list[str | Path]:
+        """Return a command of this environment's pip."""
+        return [self.python, '-m', 'pip', *arguments]
+
+
+def check_venv_module() -> None:
+    """Make sure that this Python can make environments.
+
+    Raises:
+        SetupError: if it cannot (Debian has that in a package of its own).
+    """
+    if not all(map(importlib.util.find_spec, ('venv', 'ensurepip'))):
+        name = f'python3.{sys.version_info.minor}-venv'
+        raise SetupError(
+            f'{sys.executable} has no module venv. Install it and run this again: '
+            f'`apt-get install {name}` (Debian, Ubuntu).'
+        )
+
+
+def install_packages(venv: Venv, lock: Lock) -> None:
+    """Make the environment and install what the lock says, unless that is done."""
+    made_from = fingerprint(sys.version, sys.executable, str(venv.path))
+    wanted = fingerprint(made_from, lock.path)
+    if venv.state.done('packages', wanted) and venv.python.exists():
+        return
+    check_venv_module()
+    check_space(venv.path.parent)
+    _make(venv, made_from)
+    tools = [f'{name}=={lock.pin(name)}' for name in _BUILD_TOOLS]
+    with (
+        step(
+            f'Installing the pinned packages of {lock.path.name} into {venv.path}',
+            '2 to 5 min; downloads about 3 GB, as torch carries its CUDA libraries along: torchvision '
+            'imports beside that torch only, so machines without a GPU get them too',
+        ),
+        venv.state.doing('packages', wanted),
+    ):
+        # --no-deps: the lock is complete, and what it leaves out is left out on purpose.
+        common = ('install', '--no-deps', '--progress-bar', 'off')
+        run(venv.pip(*common, *tools), 'installing the build tools', venv.log)
+        run(
+            venv.pip(*common, '--no-build-isolation', '-r', lock.path),
+            'installing the pinned packages',
+            venv.log,
+        )
+    _report_conflicts(venv)
+
+
+def _make(venv: Venv, made_from: str) -> None:
+    """Make an empty environment, unless there is a sound one to be brought up to date."""
+    if venv.path.exists() and not venv.notes.is_dir() and any(venv.path.iterdir()):
+        raise SetupError(
+            f'{venv.path} exists and was not made by this set-up. Move it away, or choose another '
+            'place: `make VENV=...`.'
+        )
+    state = venv.state
+    if state.done('venv', made_from) and not state.cut_off('packages') and venv.python.exists():
+        return
+    if state.cut_off('packages'):
+        say('The last set-up was cut off while it installed packages: starting again.')
+    shutil.rmtree(venv.path, ignore_errors=True)
+    # The mark comes first: also a half-made environment has to be known as ours.
+    with State(venv.notes / 'state.json').doing('venv', made_from):
+        run([sys.executable, '-m', 'venv', venv.path], 'making the environment', venv.log)
+
+
+def _report_conflicts(venv: Venv) -> None:
+    """Let pip check the set; say what it finds beyond what is left out on purpose."""
+    checked = subprocess.run(
+        [str(part) for part in venv.pip('check')],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    expected = re.compile(rf'requires ({"|".join(LEFT_OUT)}), which is not installed')
+    for line in checked.stdout.splitlines():
+        if checked.returncode and not expected.search(line):
+            say(f'  ATTENTION: {line}')

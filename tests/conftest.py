@@ -1,0 +1,18 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import pytest
+from mmdet.utils import register_all_modules
+
+import mmpatch.datasets
+import mmpatch.engine
+import mmpatch.evaluation
+import mmpatch.models
+import mmpatch.visualization  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def _mmdet_scope() -> None:
+    """Resolve unscoped names in mmdet, as a config with default_scope='mmdet' does."""
+    register_all_modules(init_default_scope=True)

@@ -1,0 +1,63 @@
+"""The data set bases of configs/ build, and their items and metrics fit together."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from mmpatch.registry import DATASETS, METRICS
+from mmpatch.testing import make_coco_tree, make_soda_d_tree
+
+CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
+
+
+def _relocate(cfg: Any, old: str, new: str) -> Any:
+    """Replace a data root wherever it stands in a config."""
+    return json.loads(json.dumps(cfg).replace(old, new))
+
+
+def _load(name: str, root: str) -> dict[str, Any]:
+    cfg = Config.fromfile(CONFIGS / f'{name}.py')
+    parts = {
+        key: value
+        for key, value in cfg.to_dict().items()
+        if key.endswith(('_dataloader', '_evaluator'))
+    }
+    relocated: dict[str, Any] = _relocate(parts, cfg.data_root, root)
+    return relocated
+
+
+def test_yellowstone(tmp_path: Path) -> None:
+    for split in ('train', 'test'):
+        make_coco_tree(tmp_path, num_images=1, split=split)
+    cfg = _load('yellowstone', f'{tmp_path}/')
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        item = DATASETS.build(cfg[loader]['dataset'])[0]
+        assert item['inputs'].shape == (3, 64, 96)
+        assert len(item['data_samples'].gt_instances) == 3
+    assert item['data_samples'].scale_factor == (1.0, 1.0)
+    for evaluator in ('val_evaluator', 'test_evaluator'):
+        assert METRICS.build(cfg[evaluator]).max_dets == 1000
+
+
+def test_soda_d(tmp_path: Path) -> None:
+    make_soda_d_tree(tmp_path, image_size=(160, 120), num_images=1)
+    cfg = _load('soda_d', f'{tmp_path}/rawData/')
+    assert cfg['train_dataloader']['batch_size'] == 4
+    for split in ('train', 'val', 'test'):
+        sample = DATASETS.build(cfg[f'{split}_dataloader']['dataset'])[0]['data_samples']
+        assert sample.img_shape == (4096, 4096)
+        assert sample.ori_shape == (120, 160)
+        assert sample.scale_factor == pytest.approx((4096 / 160, 4096 / 120))
+        assert len(sample.ignored_instances) == 1
+    for evaluator in ('val_evaluator', 'test_evaluator'):
+        assert METRICS.build(cfg[evaluator]).default_prefix == 'soda_d'
+
+
+@pytest.mark.parametrize('name', ['soda_d', 'yellowstone'])
+def test_missing_data_stops_with_advice(name: str, tmp_path: Path) -> None:
+    cfg = _load(name, f'{tmp_path}/')
+    with pytest.raises(FileNotFoundError, match=f'tools/dataset_converters/{name}.py'):
+        DATASETS.build(cfg['train_dataloader']['dataset'])

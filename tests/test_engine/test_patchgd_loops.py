@@ -1,0 +1,305 @@
+"""The train loops: steps, draws, gradients, precision, interruption."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmpatch.engine.gradients import BatchContext, NonFiniteLossError, SampledGradient
+from mmpatch.patching import Latent, PatchSampler
+from mmpatch.testing.tiny_detector import (
+    build_detector,
+    gradients,
+    image,
+    sample,
+    stock_detector_cfg,
+)
+
+RunTraining = Callable[..., Runner]
+
+
+@HOOKS.register_module(force=True)
+class CountSteps(Hook):
+    """Counts optimizer steps and keeps what was logged."""
+
+    def before_train(self, runner: Runner) -> None:
+        self.steps, self.outputs = 0, []
+        optimizer = runner.optim_wrapper.optimizer
+        original = optimizer.step
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            self.steps += 1
+            return original(*args, **kwargs)
+
+        optimizer.step = step
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        self.outputs.append(outputs)
+
+
+def hook_of(runner: Runner, kind: type[Hook] = CountSteps) -> Any:
+    return next(hook for hook in runner.hooks if isinstance(hook, kind))
+
+
+def weights(runner: Runner) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in runner.model.state_dict().items()}
+
+
+@pytest.mark.parametrize(('inner', 'counts'), [(1, 1), (2, 2), (3, 2), (2, 7), (3, 100)])
+def test_optimizer_steps_follow_the_formula(
+    run_training: RunTraining, inner: int, counts: int
+) -> None:
+    options = dict(
+        train_cfg__inner_iterations=inner,
+        optim_wrapper__accumulative_counts=counts,
+        custom_hooks=[dict(type='CountSteps')],
+    )
+    runner = run_training(**options)
+    schedule = runner.train_loop.schedule
+    assert hook_of(runner).steps == 2 * schedule.optimizer_steps(5, counts)
+    assert schedule.optimizer_steps(5, counts) == math.ceil(5 * inner / counts)
+    assert all(p.grad is None for p in runner.model.parameters()), 'a remainder was lost'
+
+
+def test_iteration_based_loop_steps_the_remainder_at_the_end(run_training: RunTraining) -> None:
+    loop = dict(
+        type='mmpatch.PatchGDIterTrainLoop', max_iters=7, sampling_rate=0.5, inner_iterations=3
+    )
+    runner = run_training(
+        train_cfg=loop,
+        train_dataloader__sampler=dict(type='InfiniteSampler', shuffle=True),
+        optim_wrapper__accumulative_counts=4,
+        default_hooks__checkpoint__by_epoch=False,
+        custom_hooks=[dict(type='CountSteps')],
+    )
+    assert hook_of(runner).steps == math.ceil(7 * 3 / 4)
+    assert runner.iter == 7
+
+
+def test_losses_and_times_are_logged(run_training: RunTraining) -> None:
+    runner = run_training(custom_hooks=[dict(type='CountSteps')])
+    for outputs in hook_of(runner).outputs:
+        assert {'loss', 'loss_cls', 'loss_bbox', 'fill_time', 'inner_time'} <= set(outputs)
+        assert math.isfinite(float(outputs['loss']))
+        assert float(outputs['loss']) == pytest.approx(
+            sum(float(v) for k, v in outputs.items() if k.startswith('loss_')), rel=1e-5
+        )
+
+
+def context_of(model: Any, draws: list[Tensor], *, objects: int = 5, steps: int = 100) -> Any:
+    wrapper = OptimWrapper(
+        torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=steps
+    )
+    wrapper.initialize_count_status(model, 0, -1)
+    pictures, samples = [image(130, 100), image(64, 90, seed=1)], [
+        sample(130, 100, objects),
+        sample(64, 90, 1, seed=1),
+    ]
+    batch = model.cut(pictures, samples)
+    everything = [torch.arange(batch.num_patches)]
+    return BatchContext(model, batch, draws or everything, wrapper, ['a', 'b'])
+
+
+@pytest.fixture
+def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stock FCOS casts boxes to float32, which would hide differences below 1e-7."""
+    monkeypatch.setattr(torch.Tensor, 'float', lambda tensor: tensor)
+
+
+@pytest.mark.usefixtures('float64_boxes')
+@pytest.mark.parametrize('loss_region', ['full', 'sampled'])
+@pytest.mark.parametrize('halo', [0, 32])
+def test_rate_one_is_plain_autograd(loss_region: str, halo: int) -> None:
+    """All patches in one inner iteration: the gradient of the composite held in memory at once."""
+    head = dict(loss_region=loss_region, score_chunk=2)
+    model = build_detector(patch_size=64, halo=halo, head=head).train()
+    context = context_of(model, [], steps=1_000)
+    logged = SampledGradient()(context)
+    found = {name: grad * 1_000 for name, grad in gradients(model).items()}
+    model.zero_grad()
+    losses = model.loss(
+        context.batch.images,
+        [sample(130, 100, 5), sample(64, 90, 1, seed=1)],
+    )
+    total = sum(losses.values())
+    total.backward()
+    torch.testing.assert_close(logged['loss'], total.detach(), rtol=1e-10, atol=0)
+    reference = gradients(model)
+    assert set(found) == set(reference)
+    for name, grad in reference.items():
+        error = (found[name] - grad).norm() / grad.norm().clamp(min=1e-12)
+        assert error < 1e-9, f'{name}: {error}'
+
+
+@pytest.mark.usefixtures('float64_boxes')
+def test_sampled_gradient_is_the_gradient_with_the_other_patches_held_fixed() -> None:
+    """Two patches carry gradient, the rest of Z is a constant; compared with autograd on a Z
+    that is put together by hand."""
+    model = build_detector(patch_size=64, head=dict(loss_region='full')).train()
+    chosen = torch.tensor([1, 4])
+    context = context_of(model, [chosen], steps=1_000)
+    SampledGradient()(context)
+    found = {name: grad * 1_000 for name, grad in gradients(model).items()}
+    model.zero_grad()
+    batch = context.batch
+    everything = torch.arange(batch.num_patches)
+    features = model.encode(batch.read(everything))
+    mixed = []
+    for level in features:
+        live = torch.zeros(len(level), 1, 1, 1, dtype=torch.bool)
+        live[chosen] = True
+        mixed.append(torch.where(live, level, level.detach()))
+    latent = Latent.of_live(batch, tuple(mixed))
+    losses = model.loss_at(batch, latent, model.encode_global(batch), everything)
+    sum(losses.values()).backward()
+    for name, grad in gradients(model).items():
+        error = (found[name] - grad).norm() / grad.norm().clamp(min=1e-12)
+        assert error < 1e-9, f'{name}: {error}'
+
+
+def test_z_remembers_what_the_inner_iterations_encoded() -> None:
+    """With one round over the grid and no step, Z ends as it was filled: nothing is misplaced."""
+    model = build_detector(patch_size=64).train()
+    draws = [torch.tensor([3, 5, 7]), torch.tensor([0, 1, 2]), torch.tensor([4, 6])]
+    context = context_of(model, draws)
+    written: list[Latent] = []
+    original = Latent.write
+
+    def write(latent: Latent, *args: Any) -> None:
+        original(latent, *args)
+        written.append(latent)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Latent, 'write', write)
+        SampledGradient()(context)
+    for level, expected in zip(written[-1].levels, model.fill(context.batch).levels):
+        torch.testing.assert_close(level, expected)
+
+
+def test_fill_leaves_running_statistics_alone() -> None:
+    model = build_detector(patch_size=64)
+    model.backbone.norm_eval = False
+    model.train()
+    before = copy.deepcopy(model.state_dict())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SampledGradient, '__call__', lambda self, context: None)
+        from mmpatch.engine.gradients.sampled import fill_without_statistics
+
+        fill_without_statistics(context_of(model, []))
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert all(m.track_running_stats for m in model.modules() if hasattr(m, 'track_running_stats'))
+
+
+def test_draws_are_those_of_the_sampler(run_training: RunTraining) -> None:
+    runner = run_training()
+    loop = runner.train_loop
+    model = runner.model
+    batch = model._cut([image(130, 100), image(100, 128)])
+    draws = loop.draw(batch)
+    assert len(draws) == 2 == loop.schedule.rounds
+    first = PatchSampler(runner.seed).draw(6, 3, 2, epoch=2, iteration=10, stream=0)[0]
+    second = PatchSampler(runner.seed).draw(4, 2, 2, epoch=2, iteration=10, stream=1)[0]
+    assert draws[0].tolist() == sorted(first.tolist()) + sorted((second + 6).tolist())
+
+
+@pytest.mark.parametrize('amp', ['mmpatch.BF16OptimWrapper', 'OptimWrapper'])
+def test_precision_clipping_ema_and_schedulers_work_unchanged(
+    run_training: RunTraining, amp: str
+) -> None:
+    runner = run_training(
+        optim_wrapper__type=amp,
+        optim_wrapper__clip_grad=dict(max_norm=1.0),
+        custom_hooks=[dict(type='EMAHook'), dict(type='CountSteps')],
+        param_scheduler=[
+            dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=5),
+            dict(type='MultiStepLR', by_epoch=True, milestones=[1], gamma=0.1),
+        ],
+    )
+    assert runner.optim_wrapper.get_lr()['lr'] == [pytest.approx(1e-4)]
+    assert 'train/grad_norm' in runner.message_hub.log_scalars
+    checkpoint = torch.load(
+        Path(runner.work_dir) / 'epoch_2.pth', map_location='cpu', weights_only=False
+    )
+    assert 'ema_state_dict' in checkpoint
+    assert math.isfinite(float(hook_of(runner).outputs[-1]['loss']))
+
+
+@pytest.mark.parametrize('loop', ['epochs', 'iterations'])
+def test_a_resumed_run_ends_with_the_weights_of_the_uninterrupted_one(
+    run_training: RunTraining, tmp_path: Path, loop: str
+) -> None:
+    options: dict[str, Any] = dict(
+        train_dataloader__dataset__augment=True,
+        optim_wrapper__accumulative_counts=3,
+        train_cfg__inner_iterations=2,
+    )
+    if loop == 'iterations':
+        cfg = dict(
+            type='mmpatch.PatchGDIterTrainLoop', sampling_rate=0.5, inner_iterations=2, max_iters=8
+        )
+        options.pop('train_cfg__inner_iterations')
+        options.update(
+            train_cfg=cfg,
+            train_dataloader__dataset__augment=False,
+            train_dataloader__sampler=dict(type='InfiniteSampler', shuffle=True),
+            default_hooks__checkpoint__by_epoch=False,
+            default_hooks__checkpoint__max_keep_ckpts=-1,
+        )
+    else:
+        options['train_cfg__max_epochs'] = 3
+    whole = weights(run_training(work_dir=str(tmp_path / 'whole'), **options))
+    # 4 iterations x 2 inner ones leave gradients of 2 of 3 pending in the checkpoint
+    checkpoint = 'epoch_1.pth' if loop == 'epochs' else 'iter_4.pth'
+    resumed = weights(
+        run_training(
+            work_dir=str(tmp_path / 'resumed'),
+            resume=True,
+            load_from=str(tmp_path / 'whole' / checkpoint),
+            **options,
+        )
+    )
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(run_training: RunTraining, tmp_path: Path) -> None:
+    @HOOKS.register_module(force=True)
+    class Poison(Hook):
+        def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any) -> None:
+            if runner.iter == 3:
+                self.weights = weights(runner)
+                self.name = data_batch['data_samples'][0].img_path
+                data_batch['data_samples'][0].gt_instances.bboxes *= float('nan')
+                data_batch['inputs'][0] = data_batch['inputs'][0].float() * float('nan')
+
+    with pytest.raises(NonFiniteLossError, match='the loss is nan on the batch of image_'):
+        run_training(custom_hooks=[dict(type='Poison')])
+    saved = torch.load(tmp_path / 'run' / 'last_good.pth', map_location='cpu', weights_only=False)
+    assert all(torch.isfinite(v).all() for v in saved['state_dict'].values() if v.is_floating_point())
+    assert saved['meta']['iter'] == 3
+
+
+def test_a_model_that_cannot_be_cut_is_refused(run_training: RunTraining) -> None:
+    with pytest.raises(TypeError, match='PatchGDTrainLoop trains models that can be cut'):
+        run_training(
+            model=stock_detector_cfg(),
+        )
+
+
+def test_unknown_gradient(run_training: RunTraining) -> None:
+    with pytest.raises(ValueError, match="gradient must be one of 'sampled'.*got 'exakt'"):
+        run_training(train_cfg__gradient='exakt')

@@ -1,0 +1,264 @@
+"""Equalities of patch-wise FCOS with stock FCOS and with itself, in float64."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmpatch.patching import Latent
+from mmpatch.testing.tiny_detector import (
+    STRIDES,
+    build_detector,
+    build_stock_detector,
+    gradients,
+    image,
+    sample,
+)
+
+
+@pytest.fixture
+def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stock FCOS casts boxes to float32, which would hide differences below 1e-7."""
+    monkeypatch.setattr(torch.Tensor, 'float', lambda tensor: tensor)
+
+
+def stock_pair(patch_size: int, **head: Any) -> tuple[nn.Module, nn.Module]:
+    """Ours without global patch and with aggregators as initialised, and stock FCOS."""
+    ours = build_detector(patch_size=patch_size, global_patch=False, head=head)
+    for aggregator in ours.bbox_head.aggregators:
+        aggregator.init_weights()
+    stock = build_stock_detector(patch_size=patch_size, head=head)
+    state = {k: v for k, v in ours.state_dict().items() if 'aggregators' not in k}
+    stock.load_state_dict(state, strict=True)
+    return ours, stock
+
+
+@pytest.mark.parametrize('loss_region', ['full', 'sampled'])
+@pytest.mark.parametrize('sampling', [True, False])
+@pytest.mark.usefixtures('float64_boxes')
+def test_one_patch_gives_the_losses_of_stock_fcos(loss_region: str, sampling: bool) -> None:
+    ours, stock = stock_pair(128, loss_region=loss_region, center_sampling=sampling)
+    pictures = [image(128, 128), image(128, 128, seed=1)]
+    samples = [sample(128, 128, 9), sample(128, 128, 3, seed=1)]
+    expected = stock.data_preprocessor(
+        dict(inputs=pictures, data_samples=copy.deepcopy(samples)), True
+    )
+    expected = stock.loss(expected['inputs'].double(), expected['data_samples'])
+    got = ours.loss(pictures, samples)
+    assert set(got) == set(expected)
+    for name, value in expected.items():
+        torch.testing.assert_close(got[name], value, rtol=1e-12, atol=0)
+    sum(expected.values()).backward()
+    sum(got.values()).backward()
+    reference, found = gradients(stock), gradients(ours)
+    for name, grad in reference.items():
+        torch.testing.assert_close(found[name], grad, rtol=1e-9, atol=1e-12)
+
+
+def test_one_patch_gives_the_predictions_of_stock_fcos() -> None:
+    ours, stock = (model.float().eval() for model in stock_pair(128))
+    picture, data = image(128, 128), sample(128, 128, double=False)
+    inputs = stock.data_preprocessor(dict(inputs=[picture], data_samples=[copy.deepcopy(data)]))
+    with torch.no_grad():
+        expected = stock.predict(inputs['inputs'], inputs['data_samples'])[0].pred_instances
+        got = ours.predict([picture], [copy.deepcopy(data)])[0].pred_instances
+    assert len(got) == len(expected) > 50
+    torch.testing.assert_close(got.scores, expected.scores)
+    torch.testing.assert_close(got.bboxes, expected.bboxes)
+    assert torch.equal(got.labels, expected.labels)
+
+
+def test_windows_of_theta2_equal_theta2_on_the_stitched_map() -> None:
+    model = build_detector(patch_size=64).eval()
+    head, count = model.bbox_head, len(STRIDES)
+    batch = model._cut([image(200, 150)])
+    grid = batch.grids[0]
+    with torch.no_grad():
+        latent, context = model.fill(batch), model.encode_global(batch)
+        got = head.maps(batch, latent, context, torch.arange(batch.num_patches))
+        fused = []
+        for level, maps in enumerate(latent.levels):
+            stitched = grid.merge(maps, crop=False)[None]
+            around = resized_to_padded_image(context[level], grid, STRIDES[level % count])
+            fused.append(head.aggregators[level // count](stitched, around))
+        expected = head(list(zip(fused[:count], fused[count:])))
+    for kind, reference in zip(got, expected):
+        for tiles, whole in zip(kind, reference):
+            torch.testing.assert_close(grid.merge(tiles, crop=False)[None], whole)
+
+
+def resized_to_padded_image(feature: Tensor, grid: Any, stride: int) -> Tensor:
+    """A global map, resized to the image and continued by its border into the padding."""
+    rows, cols = (n * grid.patch_size // stride for n in (grid.rows, grid.cols))
+    ys = (torch.arange(rows) + 0.5) * stride / grid.height * 2 - 1
+    xs = (torch.arange(cols) + 0.5) * stride / grid.width * 2 - 1
+    places = torch.stack(torch.meshgrid(xs, ys, indexing='xy'), dim=-1)[None].to(feature)
+    return F.grid_sample(feature, places, padding_mode='border', align_corners=False)
+
+
+@pytest.mark.parametrize('halo', [0, 32])
+def test_fill_equals_what_evaluation_computes(halo: int) -> None:
+    model = build_detector(patch_size=64, halo=halo).train()
+    batch = model.cut([image(100, 130)], [sample(100, 130)])
+    filled = model.fill(batch).levels
+    expected = model.eval().encode(batch.read(torch.arange(batch.num_patches)))
+    assert filled[0].shape[-1] == 64 // STRIDES[0]
+    for level, reference in zip(filled, expected):
+        torch.testing.assert_close(level, reference.detach())
+
+
+@pytest.mark.parametrize('chunk', [1, 2, 100])
+def test_predictions_do_not_depend_on_chunks(chunk: int) -> None:
+    model = build_detector(patch_size=64, double=False).eval()
+    picture, data = image(200, 150), sample(200, 150, double=False)
+    with torch.no_grad():
+        model.chunk_size = model.bbox_head.score_chunk = 4
+        expected = model.predict([picture], [copy.deepcopy(data)])[0].pred_instances
+        model.chunk_size = model.bbox_head.score_chunk = chunk
+        got = model.predict([picture], [copy.deepcopy(data)])[0].pred_instances
+    assert len(expected) > 50
+    torch.testing.assert_close(got.bboxes, expected.bboxes, rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(got.scores, expected.scores, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures('float64_boxes')
+def test_shares_of_disjoint_patches_add_up_to_the_loss_of_the_batch() -> None:
+    model = build_detector(patch_size=64)
+    batch = model.cut([image(130, 100), image(70, 64, seed=1)], [sample(130, 100), sample(70, 64)])
+    latent, context = model.fill(batch), model.encode_global(batch)
+    whole = model.loss_at(batch, latent, context, torch.arange(batch.num_patches))
+    parts = [
+        model.loss_at(batch, latent, context, torch.tensor(part))
+        for part in ([0, 3], [1], [2, 4, 5, 6, 7])
+    ]
+    for name, value in whole.items():
+        torch.testing.assert_close(sum(part[name] for part in parts), value, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize('objects', [0, 500])
+def test_every_parameter_gets_a_finite_gradient(objects: int) -> None:
+    model = build_detector(patch_size=64)
+    sum(model.loss([image(130, 100)], [sample(130, 100, objects)]).values()).backward()
+    found = gradients(model)
+    missing = {n for n, p in model.named_parameters() if p.requires_grad} - set(found)
+    assert not missing
+    assert all(torch.isfinite(grad).all() for grad in found.values())
+    for part in ('backbone', 'neck', 'bbox_head.cls_convs', 'bbox_head.aggregators'):
+        assert sum(g.abs().sum() for n, g in found.items() if n.startswith(part)) > 0
+
+
+def test_theta1_learns_from_local_and_from_global_patches() -> None:
+    model = build_detector(patch_size=64)
+    batch = model.cut([image(130, 100)], [sample(130, 100)])
+    latent, everything = model.fill(batch), torch.arange(batch.num_patches)
+    chosen = torch.tensor([0])
+    live = model.encode(batch.read(chosen))
+    fixed = tuple(x.detach() for x in model.encode_global(batch))
+    sum(model.loss_at(batch, latent.with_live(chosen, live), fixed, everything).values()).backward()
+    assert model.backbone.layer2[0].conv1.weight.grad.abs().sum() > 0
+    model.zero_grad()
+    sum(model.loss_at(batch, latent, model.encode_global(batch), everything).values()).backward()
+    assert model.backbone.layer2[0].conv1.weight.grad.abs().sum() > 0
+
+
+def test_points_in_ignored_regions_weigh_nothing() -> None:
+    model = build_detector(patch_size=64)
+    data = sample(128, 128, objects=0)
+    data.ignored_instances.bboxes = torch.tensor([[0.0, 0.0, 128.0, 128.0]]).double()
+    data.ignored_instances.labels = torch.zeros(1, dtype=torch.long)
+    assert sum(model.loss([image(128, 128)], [data]).values()) < 1e-12
+    half = copy.deepcopy(data)
+    half.ignored_instances.bboxes[0, 2] = 64
+    right = sample(128, 128, objects=0)
+    latent_args = model.cut([image(128, 128)], [right])
+    latent, context = model.fill(latent_args), model.encode_global(latent_args)
+    expected = model.loss_at(latent_args, latent, context, torch.tensor([1, 3]))
+    got = model.loss([image(128, 128)], [half])
+    torch.testing.assert_close(got['loss_cls'], expected['loss_cls'], rtol=1e-9, atol=0)
+
+
+def test_objects_inside_an_ignored_region_are_still_learned() -> None:
+    model = build_detector(patch_size=64)
+    data = sample(128, 128, objects=5)
+    region = copy.deepcopy(data)
+    region.ignored_instances.bboxes = torch.tensor([[0.0, 0.0, 128.0, 128.0]]).double()
+    region.ignored_instances.labels = torch.zeros(1, dtype=torch.long)
+    plain, masked = model.loss([image(128, 128)], [data]), model.loss([image(128, 128)], [region])
+    torch.testing.assert_close(plain['loss_bbox'], masked['loss_bbox'])
+    assert 0 < masked['loss_cls'] < plain['loss_cls']
+
+
+def test_batchnorm_stays_in_evaluation_mode_if_asked_to() -> None:
+    norms = [nn.BatchNorm2d]
+    backbone = dict(norm_eval=False)
+    model = build_detector(patch_size=64)
+    model.backbone.norm_eval = backbone['norm_eval']
+    model.train()
+    assert any(m.training for m in model.modules() if type(m) in norms)
+    model.norm_eval = True
+    model.train()
+    assert not any(m.training for m in model.modules() if type(m) in norms)
+
+
+def test_stack_layout_predicts_in_the_frame_of_the_whole_image() -> None:
+    head = dict(layout='stack', loss_region='full', aggregator=dict(num_patches=4))
+    model = build_detector(patch_size=64, head=head)
+    picture, data = image(128, 96), sample(128, 96)
+    sum(model.loss([picture], [data]).values()).backward()
+    assert model.backbone.layer2[0].conv1.weight.grad.abs().sum() > 0
+    model = model.float().eval()
+    with torch.no_grad():
+        found = model.predict([picture], [sample(128, 96, double=False)])[0].pred_instances
+    assert found.bboxes[:, 2].max() > 64 and found.bboxes[:, 2].max() <= 96.01
+    assert found.bboxes[:, 3].max() > 64 and found.bboxes[:, 3].max() <= 128.01
+    with pytest.raises(ValueError, match='built for 4 patches an image, got 6'):
+        model.predict([image(128, 140)], [sample(128, 140, double=False)])
+
+
+def test_small_images_are_refused_in_training_and_padded_in_prediction() -> None:
+    model = build_detector(patch_size=64, double=False)
+    picture, data = image(40, 50), sample(40, 50, objects=1, double=False)
+    with pytest.raises(ValueError, match='40 x 50 px is smaller than one patch of 64 px'):
+        model.loss([picture], [data])
+    model.small_images = 'pad'
+    assert all(torch.isfinite(v) for v in model.loss([picture], [data]).values())
+    found = model.eval().predict([picture], [data])[0].pred_instances
+    assert found.bboxes[:, 2].max() <= 50 and found.bboxes[:, 3].max() <= 40
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (dict(patch_size=100), 'patch_size=100 px is no multiple of the largest stride, 32 px'),
+        (dict(halo=8), 'halo=8 px is no multiple .* choose 32 or 32|halo=8 px is no multiple'),
+        (dict(patch_size=32), 'read 2 cells of the neighbouring patch: use patch_size >= 64'),
+        (dict(chunk_size=0), 'chunk_size must be at least 1'),
+        (dict(small_images='skip'), "small_images must be 'error' or 'pad'"),
+        (dict(head=dict(layout='row')), "layout must be 'tile' or 'stack'"),
+        (dict(head=dict(loss_region='half')), "loss_region must be 'full' or 'sampled'"),
+        (dict(head=dict(layout='stack')), "set loss_region='full'"),
+        (dict(head=dict(aggregator=dict(kernel_size=2))), 'kernel_size must be odd, got 2'),
+    ],
+)
+def test_bad_settings(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_detector(**settings)
+
+
+def test_live_latent_is_plain_autograd() -> None:
+    """The reference of all gradient tests: every patch live equals encoding all at once."""
+    model = build_detector(patch_size=64)
+    batch = model.cut([image(130, 100)], [sample(130, 100)])
+    everything = torch.arange(batch.num_patches)
+    features = model.encode(batch.read(everything))
+    latent = Latent.of_live(batch, features)
+    window = latent.windows(0, torch.tensor([0]), 1)
+    assert window.requires_grad
+    grad = torch.autograd.grad(window.sum(), features[0])[0]
+    assert grad[0].sum() == features[0][0].numel()  # itself once
+    assert grad[1].sum() == features[0].shape[1] * 8  # one column of its right neighbour

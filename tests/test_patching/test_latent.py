@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmpatch.patching import Latent, PatchBatch
+from mmpatch.patching.latent import global_windows
+
+P = 16
+
+
+def batch_of(*sizes: tuple[int, int]) -> PatchBatch:
+    generator = torch.Generator().manual_seed(0)
+    return PatchBatch([torch.rand(3, *size, generator=generator) for size in sizes], P)
+
+
+def encode(patches: Tensor) -> tuple[Tensor, ...]:
+    return F.avg_pool2d(patches, 4) * 2, F.avg_pool2d(patches, 8) + 1
+
+
+@pytest.mark.parametrize('chunk', [1, 3, 100])
+def test_fill_does_not_depend_on_the_chunk(chunk: int) -> None:
+    batch = batch_of((50, 40), (16, 20))
+    latent = Latent.fill(batch, encode, chunk)
+    whole = encode(batch.read(torch.arange(batch.num_patches)))
+    for level, expected in zip(latent.levels, whole):
+        assert torch.equal(level, expected)
+
+
+@pytest.mark.parametrize('radius', [0, 1, 2])
+def test_windows_are_cut_out_of_the_stitched_map(radius: int) -> None:
+    batch = batch_of((50, 40), (16, 20))
+    latent = Latent.fill(batch, encode, 4)
+    chosen = torch.tensor([13, 0, 5, 7])
+    for level, maps in enumerate(latent.levels):
+        h, w = maps.shape[-2:]
+        got = latent.windows(level, chosen, radius)
+        inside = latent.inside(level, chosen, radius)
+        for window, mask, index in zip(got, inside, chosen.tolist()):
+            image = int(batch.image_index[index])
+            stitched = batch.grids[image].merge(maps[batch.of_image(image)], crop=False)
+            padded = F.pad(stitched, [radius] * 4)
+            ones = F.pad(torch.ones_like(stitched[:1]), [radius] * 4)
+            y, x = (batch.origins[index] * h // P).tolist()
+            rows, cols = slice(y, y + h + 2 * radius), slice(x, x + w + 2 * radius)
+            assert torch.equal(window, padded[:, rows, cols])
+            assert torch.equal(mask, ones[:, rows, cols])
+
+
+def test_live_features_replace_old_ones_and_carry_gradient() -> None:
+    batch = batch_of((48, 48))
+    latent = Latent.fill(batch, encode, 4)
+    chosen = torch.tensor([4, 1])
+    live = tuple(torch.rand_like(level[chosen]).requires_grad_() for level in latent.levels)
+    view = latent.with_live(chosen, live)
+    stitched = latent.levels[0].clone()
+    stitched[chosen] = live[0].detach()
+    expected = Latent(batch, [stitched]).windows(0, torch.tensor([0, 3, 4]), 1)
+    got = view.windows(0, torch.tensor([0, 3, 4]), 1)
+    assert torch.equal(got, expected)
+    weights = torch.rand_like(got)
+    (got * weights).sum().backward()
+    reference = stitched.requires_grad_()
+    (Latent(batch, [reference]).windows(0, torch.tensor([0, 3, 4]), 1) * weights).sum().backward()
+    assert torch.allclose(live[0].grad, reference.grad[chosen])
+    assert live[0].grad.abs().sum() > 0 and live[1].grad is None
+
+
+def test_write_remembers_without_gradient() -> None:
+    batch = batch_of((32, 32))
+    latent = Latent.fill(batch, encode, 4)
+    new = tuple((torch.rand_like(level[:1]) + 5).requires_grad_() for level in latent.levels)
+    latent.write(torch.tensor([2]), new)
+    assert torch.equal(latent.levels[0][2], new[0][0]) and not latent.levels[0].requires_grad
+
+
+def test_too_large_a_radius() -> None:
+    latent = Latent.fill(batch_of((32, 32)), encode, 4)
+    with pytest.raises(ValueError, match='2 x 2 cells a patch, but 3 cells of the neighbour'):
+        latent.windows(1, torch.tensor([0]), 3)
+
+
+def test_global_windows_equal_resizing_the_global_map() -> None:
+    batch = batch_of((48, 32), (64, 64))
+    feature = torch.rand(2, 5, 4, 4)
+    chosen = torch.tensor([7, 3, 0])  # image 1, 0, 0
+    got = global_windows(feature, batch, chosen, (4, 4), radius=0)
+    for window, index in zip(got, chosen.tolist()):
+        image = int(batch.image_index[index])
+        size = (batch.grids[image].height // 4, batch.grids[image].width // 4)
+        resized = F.interpolate(feature[image : image + 1], size, mode='bilinear')[0]
+        y, x = (batch.origins[index] // 4).tolist()
+        assert torch.allclose(window, resized[:, y : y + 4, x : x + 4], atol=1e-6)

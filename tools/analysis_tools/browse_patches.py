@@ -1,0 +1,184 @@
+"""Draw the patches that the training of a config would see.
+
+    python tools/analysis_tools/browse_patches.py configs/patch_fcos_yellowstone.py
+
+One PNG an image of the first batches: the grid over the image, the objects, the global patch, and
+the patches of each inner iteration. They are what the first epoch of a training with the config's
+seed on one process draws, as they come from the same data loader and the code of the train loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.structures.bbox import get_box_tensor
+from mmengine.config import Config, DictAction
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
+from PIL import Image
+from rich.progress import track
+from torch import Tensor
+
+from mmpatch.engine.loops.patchgd_loops import PatchGDMixin, seed_everything
+from mmpatch.patching import PatchBatch, PatchSchedule
+from mmpatch.registry import LOOPS
+from mmpatch.visualization.draws_page import Draws, draw_draws, draws_of_batch
+
+
+class DryLoop(PatchGDMixin):
+    """The draws of a train loop of the config, without a runner and without a model.
+
+    Args:
+        seed: Seed of the training.
+        train_cfg: Settings of the loop.
+    """
+
+    def __init__(self, seed: int, train_cfg: dict[str, Any]) -> None:
+        settings = {
+            k: train_cfg[k] for k in ('sampling_rate', 'inner_iterations') if k in train_cfg
+        }
+        self.schedule = PatchSchedule(**settings)
+        self.runner = SimpleNamespace(seed=seed)
+        self.exact = train_cfg.get('gradient', 'sampled') == 'exact'
+        self._epoch = 0
+        self._iter = 0
+
+    def next_draws(self, batch: PatchBatch) -> list[Tensor]:
+        """Patches of the inner iterations on the next batch; with exact gradients, all of them."""
+        draws = [torch.arange(batch.num_patches)] if self.exact else self.draw(batch)
+        self._iter += 1
+        return draws
+
+
+def browse(cfg: Config, num_batches: int) -> Any:
+    """Yield the draws of every image of the first batches.
+
+    Args:
+        cfg: Config of a patch-wise training.
+        num_batches: How many batches to go through at most.
+
+    Yields:
+        Number of the batch, number of the image in it, and its :class:`Draws`.
+
+    Raises:
+        ValueError: If the config does not train patch by patch.
+    """
+    check_patchwise(cfg)
+    seed = cfg.get('randomness', {}).get('seed')
+    if seed is None:
+        print('the config sets no randomness.seed, so each training draws anew: taking seed 0')
+        seed = 0
+    model = cfg.model
+    preprocessor = MODELS.build(model.get('data_preprocessor') or cfg.data_preprocessor)
+    loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
+    loop = DryLoop(seed, cfg.train_cfg)
+    seed_everything(seed, 0)
+    for number, data in enumerate(islice(loader, num_batches)):
+        data = preprocessor(data, True)
+        batch = PatchBatch(
+            data['inputs'], model.patch_size, model.get('halo', 0), preprocessor.to_input
+        )
+        samples = data['data_samples']
+        pages = draws_of_batch(
+            batch,
+            loop.next_draws(batch),
+            [_boxes(sample) for sample in samples],
+            [Path(sample.metainfo.get('img_path') or 'image').name for sample in samples],
+            global_patch=model.get('global_patch', True),
+            note=_note(loop, seed, number),
+        )
+        for image, page in enumerate(pages):
+            yield number, image, page
+
+
+def check_patchwise(cfg: Config) -> None:
+    """Say what is missing in a config that does not train patch by patch.
+
+    Raises:
+        ValueError: If its model has no patch size or its train loop draws no patches.
+    """
+    loop = LOOPS.get((cfg.get('train_cfg') or {}).get('type', 'none'))
+    is_ours = isinstance(loop, type) and issubclass(loop, PatchGDMixin)
+    if not is_ours or 'patch_size' not in cfg.model:
+        raise ValueError(
+            f'{cfg.filename or "this config"} does not train patch by patch: it takes a model with '
+            "a patch_size, such as 'mmpatch.PatchDetector', and train_cfg.type="
+            "'mmpatch.PatchGDTrainLoop' or 'mmpatch.PatchGDIterTrainLoop'"
+        )
+
+
+def save(page: Draws, batch: int, image: int, out_dir: Path) -> tuple[Path, np.ndarray]:
+    """Draw one page to ``out_dir``; its path and its pixels."""
+    picture = draw_draws(page)
+    path = out_dir / f'batch{batch:03d}_{image}_{Path(page.title).stem}.png'
+    Image.fromarray(picture).save(path)
+    return path, picture
+
+
+def _note(loop: DryLoop, seed: int, number: int) -> str:
+    when = f'seed {seed}, epoch 1, iteration {number + 1}'
+    if loop.exact:
+        return f"{when}, gradient='exact': every patch takes part in the one step of a batch"
+    return f'{when}, sampling rate {loop.schedule.sampling_rate:g}'
+
+
+def _boxes(sample: Any) -> np.ndarray:
+    """Objects of a data sample, (G, 4) [px]; none for tasks without boxes."""
+    instances = sample.get('gt_instances')
+    if instances is None or 'bboxes' not in instances:
+        return np.zeros((0, 4))
+    boxes: np.ndarray = get_box_tensor(instances.bboxes).numpy().astype(float)
+    return boxes
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Draw the patches that a training would see')
+    parser.add_argument('config', help='train config file path')
+    parser.add_argument(
+        '--out-dir',
+        type=Path,
+        help='folder for the PNG files (default: work_dirs/<config name>/patches)',
+    )
+    parser.add_argument(
+        '--num-batches', type=int, default=1, help='batches to draw (default: %(default)s)'
+    )
+    parser.add_argument('--show', action='store_true', help='open each picture in a window too')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='override settings of the config, e.g. model.patch_size=256',
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Draw the first batches of a config."""
+    args = parse_args(argv)
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    init_default_scope(cfg.get('default_scope') or 'mmdet')
+    out_dir = args.out_dir or Path('work_dirs') / Path(args.config).stem / 'patches'
+    out_dir.mkdir(parents=True, exist_ok=True)
+    visualizer = Visualizer() if args.show else None
+    total = args.num_batches * cfg.train_dataloader.get('batch_size', 1)
+    count = 0
+    for batch, image, page in track(browse(cfg, args.num_batches), 'Drawing', total=total):
+        _, picture = save(page, batch, image, out_dir)
+        count += 1
+        if visualizer is not None:
+            visualizer.show(picture, win_name=page.title)
+    print(f'wrote {count} picture(s) to {out_dir}')
+
+
+if __name__ == '__main__':
+    main()
