@@ -1,10 +1,15 @@
-# Runtime that all configs share: registration of mmpatch, hooks, logging, environment.
+# What all configs share: registration of mmpatch, hooks, logging, environment.
 custom_imports = dict(
     imports=[
-        'mmpatch.datasets', 'mmpatch.engine', 'mmpatch.evaluation', 'mmpatch.models',
-        'mmpatch.visualization'
+        'mmpatch.datasets',
+        'mmpatch.engine',
+        'mmpatch.evaluation',
+        'mmpatch.models',
+        'mmpatch.visualization',
+        'mmpretrain.models',
     ],
-    allow_failed_imports=False)
+    allow_failed_imports=False,
+)
 default_scope = 'mmdet'
 
 default_hooks = dict(
@@ -13,18 +18,22 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmpatch.SafeCheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='DetVisualizationHook'))
+    visualization=dict(type='DetVisualizationHook'),
+)
 custom_hooks = [
     dict(type='NumClassCheckHook'),
-    dict(type='mmpatch.CheckpointGuardHook')
+    dict(type='mmpatch.CheckpointGuardHook'),
 ]
 
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    dist_cfg=dict(backend='nccl'),
+)
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='DetLocalVisualizer', vis_backends=vis_backends, name='visualizer')
+visualizer = dict(
+    type='mmpatch.PatchDetVisualizer', vis_backends=vis_backends, name='visualizer'
+)
 log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)
 randomness = dict(seed=0)
 log_level = 'INFO'

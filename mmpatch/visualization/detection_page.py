@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .box_matching import Boxes, BoxMatches, match_boxes
+from .box_matching import Boxes
 from .canvas import INK, WHITE, Canvas, Colour, Region
 from .detail_regions import choose_regions
 from .layout import GAP, TEXT_SIZE, below, beside, framed, legend, paragraph
+from .scene import Scene
 
 MISSED: Colour = (255, 30, 60)
 MISSED_TINT = 0.45
@@ -24,6 +23,8 @@ OBJECT_SIDE = 40
 MAX_ZOOM = 4
 #: Boxes on the overview get lines of 2 px where the middle one is larger than this [px].
 THICK_FROM = 24
+#: Captions are at least this wide [px], also over a narrow picture.
+MIN_WIDTH = 480
 #: Up to this many classes are named in the legend.
 MAX_CLASSES = 16
 
@@ -55,84 +56,6 @@ class PageLayout:
             )
 
 
-@dataclass(frozen=True)
-class Scene:
-    """What is known of an image.
-
-    Attributes:
-        title: Name of the image.
-        classes: Names of the classes, by label.
-        colours: Readable colours of the classes, by label.
-        objects: Ground truth; None if it is not to be drawn.
-        predictions: Predictions above ``score_thr``; None if they are not to be drawn.
-        ignored: Regions of the ground truth in which predictions do not count.
-        score_thr: Score above which predictions are drawn.
-        iou: Overlap from which on an object counts as found.
-    """
-
-    title: str
-    classes: Sequence[str]
-    colours: Sequence[Colour]
-    objects: Boxes | None = None
-    predictions: Boxes | None = None
-    ignored: Boxes | None = None
-    score_thr: float = 0.3
-    iou: float = 0.5
-
-    @cached_property
-    def matches(self) -> BoxMatches | None:
-        """Predictions matched with objects; None unless there are both."""
-        if self.predictions is None or self.objects is None:
-            return None
-        return match_boxes(self.predictions, self.objects, self.ignored, self.iou)
-
-    @cached_property
-    def plain(self) -> Boxes:
-        """Boxes without a special mark: right predictions, or all boxes if nothing is compared."""
-        if self.predictions is not None:
-            return self.predictions[~self.matches.false] if self.matches else self.predictions
-        return self.objects if self.objects is not None else no_boxes()
-
-    @cached_property
-    def false(self) -> Boxes:
-        """Predictions of nothing."""
-        if self.predictions is None or self.matches is None:
-            return no_boxes()
-        return self.predictions[self.matches.false]
-
-    @cached_property
-    def missed(self) -> Boxes:
-        """Objects without a prediction."""
-        if self.objects is None or self.matches is None:
-            return no_boxes()
-        return self.objects[self.matches.missed]
-
-    @cached_property
-    def corners(self) -> NDArray[Any]:
-        """All boxes that are drawn; (N, 4)."""
-        return np.concatenate([self.plain.corners, self.false.corners, self.missed.corners])
-
-    def caption(self) -> str:
-        """What is found and missed, in one line."""
-        at = f'score > {self.score_thr:g}'
-        if self.matches is not None and self.objects is not None:
-            ignored = int(self.matches.ignored.sum())
-            aside = f', {ignored} in ignored regions' if ignored else ''
-            return (
-                f'{len(self.objects)} objects, {int(self.matches.found.sum())} found, '
-                f'{len(self.missed)} missed, {len(self.false)} false{aside} '
-                f'({at}, IoU >= {self.iou:g})'
-            )
-        if self.predictions is not None:
-            return f'{len(self.predictions)} predictions ({at})'
-        return 'no boxes to draw' if self.objects is None else f'{len(self.objects)} objects'
-
-
-def no_boxes() -> Boxes:
-    """Zero boxes."""
-    return Boxes(np.zeros((0, 4)), np.zeros(0, dtype=int), np.zeros(0))
-
-
 def draw_page(image: NDArray[Any], scene: Scene, layout: PageLayout) -> NDArray[Any]:
     """Draw an overview with details, or a small image whole.
 
@@ -153,10 +76,11 @@ def draw_page(image: NDArray[Any], scene: Scene, layout: PageLayout) -> NDArray[
     else:
         body, seen = _overview_with_details(image, scene, layout)
     height, width = image.shape[:2]
+    room = max(body.shape[1], MIN_WIDTH)
     parts = [
-        paragraph(f'{scene.title}  {width} x {height} px, {seen}', body.shape[1]),
-        paragraph(scene.caption(), body.shape[1], TEXT_SIZE + 4),
-        _legend(scene, body.shape[1]),
+        paragraph(f'{scene.title}, {width} x {height} px, {seen}', room),
+        paragraph(scene.caption(), room, TEXT_SIZE + 4),
+        _legend(scene, room),
         body,
     ]
     return framed(below(parts, GAP // 2))
@@ -174,7 +98,7 @@ def mark(canvas: Canvas, scene: Scene, line: int = 1, named: bool = False) -> No
     canvas.fill(scene.missed.corners, MISSED, MISSED_TINT)
     canvas.boxes(scene.missed.corners, [MISSED] * len(scene.missed), line)
     for boxes in (scene.plain, scene.false):
-        canvas.boxes(boxes.corners, _colours(scene, boxes), line)
+        canvas.boxes(boxes.corners, scene.colours_of(boxes), line)
     canvas.crosses(scene.false.corners, [FALSE] * len(scene.false), line)
     if named:
         _label(canvas, scene)
@@ -187,13 +111,13 @@ def _overview_with_details(
     height, width = image.shape[:2]
     scale = min(1.0, layout.overview_side / max(height, width))
     overview = Canvas.view(image, scale=scale)
-    mark(overview, scene, line=2 if _middle_size(scene) * scale > THICK_FROM else 1)
+    mark(overview, scene, line=2 if scene.middle_size * scale > THICK_FROM else 1)
     right = width <= 1.5 * height
     room = overview.pixels.shape[0 if right else 1]
     count = max(1, min(layout.max_details, (room + GAP) // (layout.detail_side + GAP)))
     caption = GAP + TEXT_SIZE + 8 if right else GAP
     side = max(layout.detail_side, (room + GAP) // count - caption)
-    zoom = min(MAX_ZOOM, math.ceil(OBJECT_SIDE / max(1.0, _middle_size(scene))))
+    zoom = min(MAX_ZOOM, math.ceil(OBJECT_SIDE / max(1.0, scene.middle_size)))
     zoom = max(zoom, 2 if scale > 0.6 else 1)  # a detail shows more than the overview
     centres = (scene.corners[:, :2] + scene.corners[:, 2:]) / 2
     regions = choose_regions(
@@ -217,7 +141,7 @@ def _detail(
     canvas = Canvas.view(image, region, zoom)
     mark(canvas, scene, line=2, named=True)
     left, top, right, bottom = region
-    text = f'{number}   x {left}-{right}, y {top}-{bottom} px, {zoom}x'
+    text = f'{number}: x {left}-{right}, y {top}-{bottom} px, {zoom}x'
     return below([paragraph(text, canvas.pixels.shape[1]), canvas.pixels], 2)
 
 
@@ -233,13 +157,15 @@ def _label(canvas: Canvas, scene: Scene) -> None:
     """Write scores at predictions: false ones first, as labels that find no room are left out."""
     if scene.predictions is None:
         return
-    named = len(scene.classes) > 1
+    corners, texts, colours = [], [], []
     for boxes in (scene.false, scene.plain):
         boxes = boxes[_in_view(canvas, boxes)]
-        texts = [f'{score:.2f}'.removeprefix('0') for score in boxes.scores]
-        if named:
-            texts = [f'{_class(scene, n)} {text}' for n, text in zip(boxes.labels, texts)]
-        canvas.labels(boxes.corners, texts, _colours(scene, boxes))
+        corners.append(boxes.corners)
+        colours += scene.colours_of(boxes)
+        for label, score in zip(boxes.labels, boxes.scores):
+            name = f'{scene.class_name(label)} ' if len(scene.classes) > 1 else ''
+            texts.append(name + f'{score:.2f}'.removeprefix('0'))
+    canvas.labels(np.concatenate(corners), texts, colours)
 
 
 def _in_view(canvas: Canvas, boxes: Boxes) -> NDArray[Any]:
@@ -268,7 +194,7 @@ def _legend(scene: Scene, width: int) -> NDArray[Any]:
 
 def _tally(scene: Scene, label: int) -> str:
     """Name of a class with how many of its objects are found."""
-    name = _class(scene, label)
+    name = scene.class_name(label)
     if scene.matches is None or scene.objects is None:
         return f'{name}: {int((scene.plain.labels == label).sum())}'
     of_class = scene.objects.labels == label
@@ -285,17 +211,3 @@ def _swatch(colour: Colour, *, crossed: bool = False, filled: bool = False) -> N
     if crossed:
         canvas.crosses(box, [FALSE])
     return canvas.pixels
-
-
-def _class(scene: Scene, label: int) -> str:
-    return scene.classes[label] if label < len(scene.classes) else f'class {label}'
-
-
-def _colours(scene: Scene, boxes: Boxes) -> list[Colour]:
-    return [scene.colours[label] for label in boxes.labels]
-
-
-def _middle_size(scene: Scene) -> float:
-    """Median side of the boxes, the root of the area [px]; 0 if there are none."""
-    sides = np.maximum(scene.corners[:, 2:] - scene.corners[:, :2], 0)
-    return math.sqrt(float(np.median(sides.prod(axis=1)))) if len(sides) else 0.0

@@ -120,7 +120,8 @@ def draw_draws(draws: Draws) -> NDArray[Any]:
     count = len(draws.rounds)
     a_row = 4 if count <= 8 else 5 if count <= 20 else 6
     side = (PANELS_WIDTH + GAP) // a_row - GAP
-    panels = [_titled_panel(draws, number, side) for number in range(count)]
+    view = grid_view(draws.image, draws.grid, side)
+    panels = [_titled_panel(draws, number, view) for number in range(count)]
     rows = [beside(panels[start : start + a_row]) for start in range(0, count, a_row)]
     body = below([beside(top), *rows])
     width = body.shape[1]
@@ -130,15 +131,15 @@ def draw_draws(draws: Draws) -> NDArray[Any]:
     return framed(below([*head, body], GAP // 2))
 
 
-def panel(draws: Draws, number: int, side: int) -> Canvas:
+def panel(draws: Draws, number: int, view: Canvas) -> Canvas:
     """The picture of one inner iteration: its patches bright and framed, the others dimmed.
 
     Args:
         draws: What to draw.
         number: Number of the inner iteration, from 0.
-        side: Longer side of the picture [px].
+        view: The :func:`grid_view` to draw on a copy of; a very large image is reduced only once.
     """
-    canvas = grid_view(draws.image, draws.grid, side)
+    canvas = Canvas(view.pixels.copy(), scale=view.scale)
     drawn = draws.rounds[number]
     cells = cells_of(draws.grid)
     canvas.dim_outside(cells[drawn], DIMMED)
@@ -194,11 +195,11 @@ def _global_patch(thumbnail: NDArray[Any], patch_size: int) -> NDArray[Any]:
     return below([paragraph(text, picture.shape[1]), picture], 2)
 
 
-def _titled_panel(draws: Draws, number: int, side: int) -> NDArray[Any]:
+def _titled_panel(draws: Draws, number: int, view: Canvas) -> NDArray[Any]:
     """A panel under its title; narrow pictures get the room that their title needs."""
     drawn = len(draws.rounds[number])
     title = f'inner iteration {number + 1} of {len(draws.rounds)}: {drawn} patches'
-    picture = panel(draws, number, side).pixels
+    picture = panel(draws, number, view).pixels
     width = max(picture.shape[1], text_size(title, TEXT_SIZE - 1)[0])
     page = blank(picture.shape[0], width)
     page[:, : picture.shape[1]] = picture

@@ -18,7 +18,8 @@ from mmpatch.registry import VISUALIZERS
 from .box_matching import Boxes
 from .canvas import Colour
 from .colours import class_colours
-from .detection_page import PageLayout, Scene, draw_page
+from .detection_page import PageLayout, draw_page
+from .scene import Scene
 
 
 @VISUALIZERS.register_module()

@@ -143,6 +143,14 @@ def test_other_configs_are_refused(tool: ModuleType, cfg: Config, change: dict[s
         next(tool.browse(cfg, 1))
 
 
+def test_the_command_line_names_the_config(tool: ModuleType, cfg: Config, tmp_path: Path) -> None:
+    cfg.train_cfg.type = 'EpochBasedTrainLoop'
+    cfg.dump(tmp_path / 'stock.py')
+    with pytest.raises(SystemExit, match=r'error: .*stock\.py does not train patch by patch'):
+        tool.main([str(tmp_path / 'stock.py'), '--out-dir', str(tmp_path / 'out')])
+    assert not (tmp_path / 'out').exists()
+
+
 def test_help(tool: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match='0'):
         tool.main(['--help'])

@@ -62,8 +62,9 @@ def test_a_panel_is_bright_where_and_only_where_its_patches_are() -> None:
         boxes=np.zeros((0, 4)),
         title='x',
     )
+    view = grid_view(bright.image, bright.grid, 384)
     for number, drawn in enumerate(bright.rounds):
-        canvas = panel(bright, number, 384)
+        canvas = panel(bright, number, view)
         middles = ((cells_of(bright.grid)[:, :2] + 40) * canvas.scale).astype(int)
         values = [int(canvas.pixels[y, x, 0]) for x, y in middles]
         assert [n for n, value in enumerate(values) if value == 200] == drawn.tolist()

@@ -10,6 +10,8 @@ seed on one process draws, as they come from the same data loader and the code o
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +24,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
+from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 from torch import Tensor
@@ -57,7 +60,7 @@ class DryLoop(PatchGDMixin):
         return draws
 
 
-def browse(cfg: Config, num_batches: int) -> Any:
+def browse(cfg: Config, num_batches: int) -> Iterator[tuple[int, int, Draws]]:
     """Yield the draws of every image of the first batches.
 
     Args:
@@ -80,7 +83,8 @@ def browse(cfg: Config, num_batches: int) -> Any:
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
     loop = DryLoop(seed, cfg.train_cfg)
     seed_everything(seed, 0)
-    for number, data in enumerate(islice(loader, num_batches)):
+    count = min(num_batches, len(loader))
+    for number, data in enumerate(track(islice(loader, count), 'Drawing', total=count)):
         data = preprocessor(data, True)
         batch = PatchBatch(
             data['inputs'], model.patch_size, model.get('halo', 0), preprocessor.to_input
@@ -114,7 +118,7 @@ def check_patchwise(cfg: Config) -> None:
         )
 
 
-def save(page: Draws, batch: int, image: int, out_dir: Path) -> tuple[Path, np.ndarray]:
+def save(page: Draws, batch: int, image: int, out_dir: Path) -> tuple[Path, NDArray[Any]]:
     """Draw one page to ``out_dir``; its path and its pixels."""
     picture = draw_draws(page)
     path = out_dir / f'batch{batch:03d}_{image}_{Path(page.title).stem}.png'
@@ -129,12 +133,12 @@ def _note(loop: DryLoop, seed: int, number: int) -> str:
     return f'{when}, sampling rate {loop.schedule.sampling_rate:g}'
 
 
-def _boxes(sample: Any) -> np.ndarray:
+def _boxes(sample: Any) -> NDArray[Any]:
     """Objects of a data sample, (G, 4) [px]; none for tasks without boxes."""
     instances = sample.get('gt_instances')
     if instances is None or 'bboxes' not in instances:
         return np.zeros((0, 4))
-    boxes: np.ndarray = get_box_tensor(instances.bboxes).numpy().astype(float)
+    boxes: NDArray[Any] = get_box_tensor(instances.bboxes).numpy().astype(float)
     return boxes
 
 
@@ -167,12 +171,15 @@ def main(argv: list[str] | None = None) -> None:
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options)
     init_default_scope(cfg.get('default_scope') or 'mmdet')
+    try:
+        check_patchwise(cfg)
+    except ValueError as error:
+        sys.exit(f'error: {error}')
     out_dir = args.out_dir or Path('work_dirs') / Path(args.config).stem / 'patches'
     out_dir.mkdir(parents=True, exist_ok=True)
     visualizer = Visualizer() if args.show else None
-    total = args.num_batches * cfg.train_dataloader.get('batch_size', 1)
     count = 0
-    for batch, image, page in track(browse(cfg, args.num_batches), 'Drawing', total=total):
+    for batch, image, page in browse(cfg, args.num_batches):
         _, picture = save(page, batch, image, out_dir)
         count += 1
         if visualizer is not None:

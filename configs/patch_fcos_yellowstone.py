@@ -1,0 +1,28 @@
+# The bundled example: trees in an aerial image of 2299 x 2472 px, trained patch by patch on a CPU.
+#   python tools/train.py configs/patch_fcos_yellowstone.py
+# `make demo` fetches the data and the backbone's weights (docs/datasets.md) and trains this.
+_base_ = [
+    '_base_/models/patch_fcos_lite0_fpn.py',
+    '_base_/datasets/yellowstone.py',
+    '_base_/default_runtime.py',
+]
+max_epochs = 36
+train_cfg = dict(
+    type='mmpatch.PatchGDTrainLoop',
+    max_epochs=max_epochs,
+    val_interval=max_epochs,
+    sampling_rate=0.125,
+)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
+    clip_grad=dict(max_norm=10.0),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=3),
+    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs),
+]
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=6))
