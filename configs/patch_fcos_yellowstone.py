@@ -11,14 +11,16 @@ train_cfg = dict(
     type='mmpatch.PatchGDTrainLoop',
     max_epochs=max_epochs,
     val_interval=max_epochs,
-    sampling_rate=0.125,
+    sampling_rate=0.0625,
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
-    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys={'backbone': dict(lr_mult=0.25)}
+    ),
     clip_grad=dict(max_norm=10.0),
 )
 param_scheduler = [

@@ -1,6 +1,6 @@
 """Test a trained model on whole images, and draw what it finds.
 
-    python tools/test.py CONFIG CHECKPOINT --show-dir drawn
+python tools/test.py CONFIG CHECKPOINT --show-dir drawn
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 
-import torch
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import DumpDetResults
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.runner import Runner
 
-from mmpatch.utils import check_config
+from mmpatch.utils import load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,9 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='the dir to save the evaluation metrics')
     parser.add_argument('--out', help='dump predictions to this .pkl file')
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
-    parser.add_argument(
-        '--show-dir', help='save drawn predictions to WORK_DIR/TIMESTAMP/SHOW_DIR'
-    )
+    parser.add_argument('--show-dir', help='save drawn predictions to WORK_DIR/TIMESTAMP/SHOW_DIR')
     parser.add_argument('--wait-time', type=float, default=2, help='the interval of show (s)')
     parser.add_argument(
         '--cfg-options',
@@ -53,18 +50,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Merge config and command line, check, test."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    cfg.merge_from_dict(args.cfg_options)
-    name = os.path.splitext(os.path.basename(args.config))[0]
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', name)
+    cfg = load_config(
+        args.config, work_dir=args.work_dir, launcher=args.launcher, options=args.cfg_options
+    )
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
-    if args.launcher != 'none' and not torch.cuda.is_available():
-        cfg.setdefault('env_cfg', {}).setdefault('dist_cfg', {})['backend'] = 'gloo'
-    check_config(cfg)
     runner = Runner.from_cfg(cfg)
     if args.out is not None:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))

@@ -1,6 +1,6 @@
 """Train a model from a config, patch-wise or not.
 
-    python tools/train.py configs/patch_fcos_yellowstone.py
+python tools/train.py configs/patch_fcos_yellowstone.py
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import argparse
 import os
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.runner import Runner
 
-from mmpatch.utils import check_config
+from mmpatch.utils import load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -56,11 +56,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Merge config and command line, check, train."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    cfg.launcher = args.launcher
-    cfg.merge_from_dict(args.cfg_options)
-    name = os.path.splitext(os.path.basename(args.config))[0]
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', name)
+    cfg = load_config(
+        args.config, work_dir=args.work_dir, launcher=args.launcher, options=args.cfg_options
+    )
     if args.amp:
         cfg.optim_wrapper.type = (
             'AmpOptimWrapper' if torch.cuda.is_available() else 'mmpatch.BF16OptimWrapper'
@@ -74,9 +72,6 @@ def main() -> None:
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
-    if args.launcher != 'none' and not torch.cuda.is_available():
-        cfg.setdefault('env_cfg', {}).setdefault('dist_cfg', {})['backend'] = 'gloo'
-    check_config(cfg)
     Runner.from_cfg(cfg).train()
 
 

@@ -31,9 +31,7 @@ env_cfg = dict(
     dist_cfg=dict(backend='nccl'),
 )
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(
-    type='mmpatch.PatchDetVisualizer', vis_backends=vis_backends, name='visualizer'
-)
+visualizer = dict(type='mmpatch.PatchDetVisualizer', vis_backends=vis_backends, name='visualizer')
 log_processor = dict(type='LogProcessor', window_size=10, by_epoch=True)
 randomness = dict(seed=0)
 log_level = 'INFO'

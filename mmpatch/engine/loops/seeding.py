@@ -1,0 +1,41 @@
+"""Random states of the data, so that an interrupted run can be repeated from any epoch."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+
+from mmpatch.registry import FUNCTIONS
+
+
+def seed_everything(seed: int, epoch: int) -> None:
+    """Seed the random states that data pipelines and data loaders read, for one epoch.
+
+    Args:
+        seed: The run's seed.
+        epoch: The epoch that starts.
+    """
+    state = int(np.random.SeedSequence([seed, epoch, get_rank()]).generate_state(1)[0])
+    random.seed(state)
+    np.random.seed(state)  # noqa: NPY002 - the generator that data pipelines read
+    torch.manual_seed(state)
+
+
+@FUNCTIONS.register_module()
+def seed_worker(worker_id: int) -> None:
+    """Seed a data loader's worker from the state of the main process.
+
+    mmengine's own function gives a worker the same seed in every epoch, so workers that are
+    started anew repeat their augmentations; and persistent workers do not survive an interruption.
+    With this one (``worker_init_fn=dict(type='mmpatch.seed_worker')``, workers not persistent)
+    augmentations differ from epoch to epoch and depend on (seed, epoch, rank, worker) alone.
+
+    Args:
+        worker_id: Number of the worker; PyTorch has put it into its initial seed already.
+    """
+    state = torch.initial_seed() % 2**32
+    random.seed(state)
+    np.random.seed(state)  # noqa: NPY002 - the generator that data pipelines read
