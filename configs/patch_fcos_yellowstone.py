@@ -6,18 +6,18 @@ _base_ = [
     '_base_/datasets/yellowstone.py',
     '_base_/default_runtime.py',
 ]
-max_epochs = 36
+max_epochs = 22
 train_cfg = dict(
     type='mmpatch.PatchGDTrainLoop',
     max_epochs=max_epochs,
     val_interval=max_epochs,
-    sampling_rate=0.0625,
+    sampling_rate=0.044,
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=1.5e-3, betas=(0.9, 0.99), weight_decay=0.05),
     paramwise_cfg=dict(
         norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys={'backbone': dict(lr_mult=0.25)}
     ),
@@ -27,4 +27,4 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=3),
     dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs),
 ]
-default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=6))
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=5))

@@ -2,7 +2,7 @@
 # ../patch_fcos_yellowstone.py; same backbone, head, optimizer and augmentation.
 #   python tools/train.py configs/baselines/fcos_lite0_yellowstone.py
 _base_ = ['../patch_fcos_yellowstone.py']
-scale_factor = 0.5
+scale_factor = 0.35
 
 model = dict(
     _delete_=True,
@@ -21,14 +21,15 @@ model = dict(
         num_classes=1,
         in_channels=64,
         feat_channels=64,
-        stacked_convs=2,
+        stacked_convs=1,
         strides=[8, 16, 32],
         regress_ranges=((-1, 48), (48, 96), (96, 1e8)),
         norm_cfg=dict(type='GN', num_groups=16, requires_grad=True),
         norm_on_bbox=True,
         centerness_on_reg=True,
         center_sampling=True,
-        loss_bbox=dict(type='GIoULoss', loss_weight=1.0),
+        init_cfg={{_base_.model.bbox_head.init_cfg}},
+        loss_bbox={{_base_.model.bbox_head.loss_bbox}},
     ),
     test_cfg={{_base_.model.test_cfg}},
 )
@@ -53,6 +54,7 @@ train_pipeline = [
     dict(
         type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
     ),
+    dict(type='mmpretrain.ColorJitter', brightness=0.2, contrast=0.2),
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [

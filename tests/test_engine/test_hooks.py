@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.runner import Runner
+
+from mmpatch.engine.hooks import SafeCheckpointHook
+from mmpatch.engine.hooks.safe_checkpoint_hook import AtomicLocalBackend
+from mmpatch.testing.tiny_detector import detector_cfg
+
+RunTraining = Callable[..., Runner]
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(
+    run_training: RunTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+    calls = 0
+
+    def fsync(descriptor: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 2:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        real(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+    with pytest.raises(OSError, match=r'could not write .*epoch_3.pth .*No space left.*--resume'):
+        run_training(train_cfg__max_epochs=4, train_cfg__inner_iterations=1)
+    run = tmp_path / 'run'
+    assert not list(run.glob('*epoch_3*')) and not list(run.glob('.*partial'))
+    last = (run / 'last_checkpoint').read_text()
+    assert last.endswith('epoch_2.pth')
+    assert torch.load(last, weights_only=False)['meta']['epoch'] == 2
+
+
+def test_a_half_written_file_never_replaces_a_whole_one(tmp_path: Path) -> None:
+    target = tmp_path / 'a.pth'
+    AtomicLocalBackend().put(b'old', target)
+    with pytest.raises(TypeError):
+        AtomicLocalBackend().put('not bytes', target)  # type: ignore[arg-type]
+    assert target.read_bytes() == b'old'
+
+
+def test_one_checkpoint_is_too_few() -> None:
+    with pytest.raises(ValueError, match='keep at least 2'):
+        SafeCheckpointHook(max_keep_ckpts=1)
+
+
+@pytest.mark.parametrize('resume', [True, False])
+def test_a_checkpoint_of_another_model_is_refused(
+    run_training: RunTraining, tmp_path: Path, resume: bool
+) -> None:
+    other = tmp_path / 'other.pth'
+    meta = dict(epoch=0, iter=0)
+    torch.save(dict(state_dict={'fc.weight': torch.zeros(3)}, meta=meta, message_hub={}), other)
+    with pytest.raises(ValueError, match=r'other.pth does not belong to this model: .*\(missing\)'):
+        run_training(load_from=str(other), resume=resume)
+
+
+def test_a_checkpoint_with_another_class_layer_can_be_refined(
+    run_training: RunTraining, tmp_path: Path
+) -> None:
+    run_training(train_cfg__inner_iterations=1, train_cfg__max_epochs=1)
+    saved = str(tmp_path / 'run' / 'epoch_1.pth')
+    model: dict[str, Any] = detector_cfg(patch_size=64, head=dict(num_classes=4))
+    options = dict(model=model, load_from=saved, train_cfg__inner_iterations=1)
+    runner = run_training(work_dir=str(tmp_path / 'refined'), train_cfg__max_epochs=1, **options)
+    assert runner.iter == 5
+    with pytest.raises(ValueError, match=r'bbox_head.conv_cls.weight \(is \(3, 16, 3, 3\), needs'):
+        run_training(work_dir=str(tmp_path / 'resumed'), resume=True, **options)
