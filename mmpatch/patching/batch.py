@@ -48,7 +48,9 @@ class PatchBatch:
         self.halo = halo
         self.to_input = to_input
         self.targets: Any = None
-        self.grids = tuple(PatchGrid(*image.shape[-2:], patch_size, halo) for image in images)
+        self.grids = tuple(
+            PatchGrid(image.shape[-2], image.shape[-1], patch_size, halo) for image in images
+        )
         sizes = [grid.num_patches for grid in self.grids]
         #: Flat number of the first patch of every image, and A at the end.
         self.starts = [0, *torch.tensor(sizes).cumsum(0).tolist()]

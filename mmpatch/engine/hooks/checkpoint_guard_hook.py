@@ -12,7 +12,7 @@ from mmpatch.registry import HOOKS
 
 
 @HOOKS.register_module()
-class CheckpointGuardHook(Hook):  # type: ignore[misc]
+class CheckpointGuardHook(Hook):
     """Compares a checkpoint with the model before mmengine loads what happens to fit.
 
     mmengine only logs keys that are missing or of another shape, so a model could be tested with

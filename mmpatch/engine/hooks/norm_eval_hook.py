@@ -11,7 +11,7 @@ from mmpatch.registry import HOOKS
 
 
 @HOOKS.register_module()
-class NormEvalHook(Hook):  # type: ignore[misc]
+class NormEvalHook(Hook):
     """Keeps all BatchNorm layers in evaluation mode during training.
 
     For stock models whose backbone has no ``norm_eval``, so that baselines are trained with the

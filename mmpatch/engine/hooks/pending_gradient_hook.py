@@ -11,7 +11,7 @@ from mmpatch.registry import HOOKS
 
 
 @HOOKS.register_module()
-class PendingGradientHook(Hook):  # type: ignore[misc]
+class PendingGradientHook(Hook):
     """Saves accumulated gradients with a checkpoint and restores them on resume.
 
     A checkpoint between two optimizer steps would otherwise lose what was accumulated, and the

@@ -13,7 +13,7 @@ from mmpatch.registry import HOOKS
 
 
 @register_backend('mmpatch_atomic', force=True)
-class AtomicLocalBackend(LocalBackend):  # type: ignore[misc]
+class AtomicLocalBackend(LocalBackend):
     """mmengine's local files, written beside their place and moved there when complete."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
@@ -41,7 +41,7 @@ class AtomicLocalBackend(LocalBackend):  # type: ignore[misc]
 
 
 @HOOKS.register_module()
-class SafeCheckpointHook(CheckpointHook):  # type: ignore[misc]
+class SafeCheckpointHook(CheckpointHook):
     """mmengine's :class:`CheckpointHook` that never leaves half a checkpoint behind.
 
     If the disk fills up while a checkpoint is written, the last good one stays, and

@@ -139,7 +139,7 @@ class PatchGDMixin:
 
 
 @LOOPS.register_module()
-class PatchGDTrainLoop(PatchGDMixin, EpochBasedTrainLoop):  # type: ignore[misc]
+class PatchGDTrainLoop(PatchGDMixin, EpochBasedTrainLoop):
     """PatchGD by epochs; accumulated gradients are stepped at the end of each epoch."""
 
     def run_epoch(self) -> None:
@@ -154,7 +154,7 @@ class PatchGDTrainLoop(PatchGDMixin, EpochBasedTrainLoop):  # type: ignore[misc]
 
 
 @LOOPS.register_module()
-class PatchGDIterTrainLoop(PatchGDMixin, IterBasedTrainLoop):  # type: ignore[misc]
+class PatchGDIterTrainLoop(PatchGDMixin, IterBasedTrainLoop):
     """PatchGD by iterations; accumulation goes on from batch to batch until the end."""
 
     def run(self) -> Any:

@@ -13,7 +13,7 @@ from mmpatch.registry import OPTIM_WRAPPERS
 
 
 @OPTIM_WRAPPERS.register_module()
-class BF16OptimWrapper(OptimWrapper):  # type: ignore[misc]
+class BF16OptimWrapper(OptimWrapper):
     """:class:`mmengine.optim.OptimWrapper` that runs the model under bfloat16 autocast.
 
     mmengine's ``AmpOptimWrapper`` refuses to be built without an accelerator. bfloat16 has the

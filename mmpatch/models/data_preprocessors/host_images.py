@@ -8,7 +8,7 @@ from mmengine.model import ImgDataPreprocessor
 from torch import Tensor
 
 
-class HostImages(ImgDataPreprocessor):  # type: ignore[misc]
+class HostImages(ImgDataPreprocessor):
     """Keeps images raw on the host, and moves and normalises patches only.
 
     A mixin: put it before the data preprocessor of a task. ``mean``, ``std`` and ``bgr_to_rgb``

@@ -13,7 +13,7 @@ from .host_images import HostImages
 
 
 @MODELS.register_module()
-class PatchDetDataPreprocessor(HostImages, DetDataPreprocessor):  # type: ignore[misc]
+class PatchDetDataPreprocessor(HostImages, DetDataPreprocessor):
     """mmdet's :class:`DetDataPreprocessor` for images that are cut into patches.
 
     Takes the same arguments. Images are neither normalised, nor padded, nor stacked, nor moved to

@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 import torch
-from mmdet.models.dense_heads import FCOSHead, fcos_head
+from mmdet.models.dense_heads import fcos_head
 from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from mmpatch.patching.latent import global_windows
 from mmpatch.registry import MODELS
 
 from .frames import Frames, FrameTargets, inside_boxes
+from .large_image_fcos_head import LargeImageFCOSHead
 from .tower_split import TowerSplit
 
 #: Class scores, boxes and centernesses, a list of levels each.
@@ -27,12 +28,9 @@ Maps = tuple[list[Tensor], list[Tensor], list[Tensor]]
 #: Logit of a class score whose sigmoid and gradient are zero.
 NO_OBJECT = -100.0
 
-#: (point, object) pairs assigned at once; about 12 float tensors of this size are held.
-PAIRS_AT_ONCE = 1 << 20
-
 
 @MODELS.register_module()
-class PatchFCOSHead(FCOSHead, TowerSplit):  # type: ignore[misc]
+class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
     """FCOS whose towers belong to theta1 and whose last layers belong to theta2.
 
     Between the two lies the latent Z and one aggregator for each tower, shared by all levels,
@@ -96,7 +94,7 @@ class PatchFCOSHead(FCOSHead, TowerSplit):  # type: ignore[misc]
         self.aggregators = nn.ModuleList(MODELS.build(cfg) for _ in ('class', 'box'))
         #: Cells of the neighbouring patches that theta2 reads: the aggregator's and, for the
         #: 3 x 3 kernels of the last layers, one more.
-        self.radius = self.aggregators[0].radius + 1
+        self.radius: int = int(self.aggregators[0].radius) + 1  # type: ignore[arg-type]
 
     # --- theta2 -----------------------------------------------------------------------------
 
@@ -230,43 +228,6 @@ class PatchFCOSHead(FCOSHead, TowerSplit):  # type: ignore[misc]
             losses[name] = losses[name] * share
         return dict(losses)
 
-    def _get_targets_single(
-        self,
-        gt_instances: InstanceData,
-        points: Tensor,
-        regress_ranges: Tensor,
-        num_points_per_lvl: list[int],
-    ) -> tuple[Tensor, Tensor]:
-        """FCOS's assignment in chunks of points, each against the objects that it can meet.
-
-        The stock method holds a dozen (points x objects) tensors at once. A point is assigned to
-        an object only if it lies inside its box, so objects away from a chunk are left out.
-        """
-        counts = [int(n) for n in num_points_per_lvl]
-        if len(gt_instances) == 0 or len(points) * len(gt_instances) <= PAIRS_AT_ONCE:
-            return self._assign(gt_instances, points, regress_ranges, counts)
-        size = max(1, PAIRS_AT_ONCE // len(gt_instances))
-        boxes = gt_instances.bboxes
-        labels, targets = [], []
-        start = 0
-        for level, count in enumerate(counts):
-            for part in torch.arange(start, start + count, device=points.device).split(size):
-                here = points[part]
-                low, high = here.amin(dim=0), here.amax(dim=0)
-                met = (boxes[:, :2] <= high).all(dim=1) & (boxes[:, 2:] >= low).all(dim=1)
-                own = [len(part) if i == level else 0 for i in range(len(counts))]
-                label, target = self._assign(gt_instances[met], here, regress_ranges[part], own)
-                labels.append(label)
-                targets.append(target)
-            start += count
-        return torch.cat(labels), torch.cat(targets)
-
-    def _assign(
-        self, instances: InstanceData, points: Tensor, ranges: Tensor, counts: list[int]
-    ) -> tuple[Tensor, Tensor]:
-        labels, targets = super()._get_targets_single(instances, points, ranges, counts)
-        return labels, targets
-
     def _points(self, side: int, like: Tensor) -> list[Tensor]:
         sizes = [(side // s, side // s) for s in self.strides]
         points: list[Tensor] = self.prior_generator.grid_priors(
@@ -311,33 +272,14 @@ class PatchFCOSHead(FCOSHead, TowerSplit):  # type: ignore[misc]
             rescale = True
         else:
             tiles = self.maps(batch, latent, context, batch.of_image(0))
-            outs = tuple([grid.merge(x, crop=False)[None] for x in kind] for kind in tiles)
-        found: InstanceData = self.predict_by_feat(*outs, batch_img_metas=[meta], rescale=rescale)[
-            0
-        ]
-        return found
-
-    def _bbox_post_process(
-        self, results: InstanceData, cfg: Any, *args: Any, **kwargs: Any
-    ) -> InstanceData:
-        """NMS a class at a time.
-
-        mmcv's batched NMS keeps classes apart by shifting their boxes by multiples of the image
-        side, which in fp32 costs whole pixels where images and class counts are large.
-        """
-        parts = []
-        for label in results.labels.unique().tolist():
-            part = results[results.labels == label]
-            part.labels = torch.zeros_like(part.labels)
-            part = super()._bbox_post_process(part, cfg, *args, **kwargs)
-            part.labels = torch.full_like(part.labels, label)
-            parts.append(part)
-        if not parts:
-            return super()._bbox_post_process(results, cfg, *args, **kwargs)
-        merged = InstanceData.cat(parts)
-        order = merged.scores.argsort(descending=True, stable=True)
-        most = cfg.get('max_per_img', -1)
-        return merged[order[:most] if most > 0 else order]
+            scores, boxes, centers = (
+                [grid.merge(x, crop=False)[None] for x in kind] for kind in tiles
+            )
+            outs = scores, boxes, centers
+        found: list[InstanceData] = self.predict_by_feat(
+            *outs, batch_img_metas=[meta], rescale=rescale
+        )
+        return found[0]
 
 
 @contextmanager

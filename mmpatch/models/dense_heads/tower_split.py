@@ -8,7 +8,7 @@ from torch import Tensor
 from mmpatch.patching import Features
 
 
-class TowerSplit(AnchorFreeHead):  # type: ignore[misc]
+class TowerSplit(AnchorFreeHead):
     """Runs the towers and the last layers of an anchor-free head apart.
 
     A mixin that goes behind the head it splits: in ``class PatchFCOSHead(FCOSHead, TowerSplit)``

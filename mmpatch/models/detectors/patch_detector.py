@@ -15,7 +15,7 @@ from mmpatch.registry import MODELS
 
 
 @MODELS.register_module()
-class PatchDetector(PatchModelMixin, SingleStageDetector):  # type: ignore[misc]
+class PatchDetector(PatchModelMixin, SingleStageDetector):
     """theta1: backbone, neck and the head's towers. theta2: the head's aggregator and last layers.
 
     Under :class:`mmpatch.PatchGDTrainLoop` only the sampled patches carry gradient. Under a stock

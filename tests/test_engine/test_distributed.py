@@ -1,0 +1,69 @@
+"""Equality 8: two processes with one image each give the gradient of one process with both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+WORKER = """
+import os, sys, torch
+from unittest import mock
+import torch.distributed as dist
+from mmdet.utils import register_all_modules
+register_all_modules()
+import mmpatch.engine, mmpatch.models
+from mmengine.optim import OptimWrapper
+from mmpatch.engine.gradients import BatchContext, SampledGradient
+from mmpatch.testing.tiny_detector import build_detector, gradients, image, sample
+
+torch.set_num_threads(1)
+world = int(os.environ.get('WORLD_SIZE', 1))
+rank = int(os.environ.get('RANK', 0))
+if world > 1:
+    dist.init_process_group('gloo')
+with mock.patch.object(torch.Tensor, 'float', lambda x: x):
+    model = build_detector(patch_size=64).train()
+    model.requires_grad_(True)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    wrapper = OptimWrapper(optimizer, accumulative_counts=2, clip_grad=dict(max_norm=0.05))
+    wrapper.initialize_count_status(model, 0, 2)
+    images = [image(130, 100), image(64, 90, seed=1)]
+    samples = [sample(130, 100, 7), sample(64, 90, 1, seed=1)]
+    mine = [rank] if world > 1 else [0, 1]
+    batch = model.cut([images[i] for i in mine], [samples[i] for i in mine])
+    by_image = {0: [[0, 2, 5], [1, 3, 4]], 1: [[1], [0]]}
+    starts = dict(zip(mine, batch.starts))
+    draws = [torch.tensor([p + starts[i] for i in mine for p in by_image[i][j]]) for j in (0, 1)]
+    SampledGradient()(BatchContext(model, batch, draws, wrapper, ['x']))
+if rank == 0:
+    torch.save(model.state_dict(), sys.argv[1])
+"""
+
+
+def train(out: Path, world: int) -> dict[str, torch.Tensor]:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, '-W', 'ignore', '-c', WORKER, str(out)],
+            env={
+                **os.environ,
+                'WORLD_SIZE': str(world),
+                'RANK': str(rank),
+                'MASTER_ADDR': '127.0.0.1',
+                'MASTER_PORT': '29617',
+                'PYTHONPATH': str(Path(__file__).parents[2]),
+            },
+        )
+        for rank in range(world)
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0] * world
+    return torch.load(out, weights_only=True)
+
+
+def test_two_processes_step_like_one(tmp_path: Path) -> None:
+    one, two = train(tmp_path / 'one.pth', 1), train(tmp_path / 'two.pth', 2)
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=1e-9, atol=1e-12, msg=name)
