@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from mmdet.utils import register_all_modules
 
 import mmpatch.datasets
@@ -10,6 +11,8 @@ import mmpatch.engine
 import mmpatch.evaluation
 import mmpatch.models
 import mmpatch.visualization  # noqa: F401
+
+torch.set_num_threads(1)  # tiny tensors; more threads only wait for each other
 
 
 @pytest.fixture(autouse=True)

@@ -58,7 +58,7 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    dict(type='mmpatch.LoadPatchImage'),
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
     dict(type='Resize', scale_factor=scale_factor),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(

@@ -184,3 +184,17 @@ class PatchCocoDataset(CocoDataset):
         data_info: dict[str, Any] = super().get_data_info(idx)
         data_info['test_mode'] = self.test_mode
         return data_info
+
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline on one image; a file that cannot be read is named.
+
+        Raises:
+            OSError: If the image is missing, no image or truncated.
+        """
+        try:
+            return super().prepare_data(idx)
+        except OSError as error:
+            path = str(self.get_data_info(idx)['img_path'])
+            if path in str(error):
+                raise
+            raise OSError(f'cannot read the image {path}: {error}') from error

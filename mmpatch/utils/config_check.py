@@ -61,7 +61,7 @@ def check_config(cfg: Config) -> None:
     _check(cfg.get('default_hooks') or {}, HOOK_KEYS, 'default_hooks', strict=False)
     model = cfg.get('model') or {}
     _check(model.get('test_cfg') or {}, TEST_CFG_KEYS, 'model.test_cfg', strict=True)
-    for place, node in _typed_nodes(cfg, ''):
+    for place, node in _typed_nodes(cfg.to_dict(), ''):
         if str(node['type']).startswith('mmpatch.'):
             _check_arguments(node, place)
 

@@ -14,7 +14,8 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    dict(type='mmpatch.LoadPatchImage', backend_args=backend_args),
+    # mmdet's DetInferencer looks for this name. Pillow reports truncated files.
+    dict(type='LoadImageFromFile', imdecode_backend='pillow', backend_args=backend_args),
     dict(type='Resize', scale=image_scale, keep_ratio=False),
     # After Resize: the boxes stay in original coordinates, as the predictions are.
     dict(type='LoadAnnotations', with_bbox=True),

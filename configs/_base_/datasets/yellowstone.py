@@ -16,7 +16,9 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    dict(type='mmpatch.LoadPatchImage'),
+    # mmdet's DetInferencer looks for this name. Pillow reports truncated files.
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='Resize', scale_factor=1.0),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(
         type='PackDetInputs',

@@ -37,7 +37,7 @@ def test_assignment_in_chunks_equals_the_stock_one(
     stock = head_of(FCOSHead, center_sampling=center_sampling)
     side = 128 if pairs == 1 else 512
     sizes = [(side // s, side // s) for s in (4, 8, 16, 32, 64)]
-    points = stock.prior_generator.grid_priors(sizes)
+    points = stock.prior_generator.grid_priors(sizes, device='cpu')
     instances = [objects(60, side), objects(0), objects(3, side)]
     expected_labels, expected_boxes = stock.get_targets(points, instances)
     labels, boxes = ours.get_targets(points, instances)
@@ -61,7 +61,9 @@ def test_assignment_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FCOSHead, '_get_targets_single', spy)
     monkeypatch.setattr(large_image_fcos_head, 'PAIRS_AT_ONCE', 10_000)
     head = head_of(LargeImageFCOSHead)
-    points = head.prior_generator.grid_priors([(64, 64), (32, 32), (16, 16), (8, 8), (4, 4)])
+    points = head.prior_generator.grid_priors(
+        [(64, 64), (32, 32), (16, 16), (8, 8), (4, 4)], device='cpu'
+    )
     head.get_targets(points, [objects(100)])
     assert len(seen) > 5 and max(seen) <= 10_000
 

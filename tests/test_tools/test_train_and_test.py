@@ -1,0 +1,111 @@
+"""The tools as a user calls them, on a small generated data set."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmpatch.testing import make_coco_tree
+from mmpatch.testing.tiny_detector import detector_cfg
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(tool: str, *arguments: object, ok: bool = True) -> str:
+    """Run a tool in a process of its own and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / tool), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
+    )
+    text = done.stdout + done.stderr
+    assert (done.returncode == 0) == ok, text[-3000:]
+    return text
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config of our own bases over a generated data set of the bundled example's layout."""
+    root = tmp_path_factory.mktemp('tools')
+    make_coco_tree(root, image_size=(150, 130), num_images=3, objects=5)
+    dataset = dict(data_root=f'{root}/', ann_file='train.json')
+    loader = dict(num_workers=0, persistent_workers=False, dataset=dataset)
+    evaluator = dict(ann_file=f'{root}/train.json')
+    keys = dict(
+        model=detector_cfg(patch_size=64, head=dict(num_classes=1)),
+        train_dataloader=dict(num_workers=0, dataset=dataset),
+        val_dataloader=loader,
+        test_dataloader=loader,
+        val_evaluator=evaluator,
+        test_evaluator=evaluator,
+        train_cfg=dict(
+            type='mmpatch.PatchGDTrainLoop', sampling_rate=0.5, max_epochs=2, val_interval=2
+        ),
+        val_cfg=dict(type='ValLoop'),
+        test_cfg=dict(type='TestLoop'),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3)),
+        default_hooks=dict(logger=dict(interval=1)),
+    )
+    bases = [
+        str(ROOT / 'configs' / '_base_' / name)
+        for name in ('datasets/yellowstone.py', 'default_runtime.py')
+    ]
+    path = root / 'tiny.py'
+    lines = [f'_base_ = {bases!r}', *(f'{key} = {value!r}' for key, value in keys.items())]
+    path.write_text('\n'.join(lines))
+    return path
+
+
+@pytest.mark.slow
+def test_train_resume_and_test(config: Path, tmp_path: Path) -> None:
+    text = run('train.py', config, '--work-dir', tmp_path / 'run', '--amp')
+    assert 'coco/AP50' in text and 'eta' in text and 'fill_time' in text
+    assert 'BF16OptimWrapper' in text
+    text = run(
+        'train.py', config, '--work-dir', tmp_path / 'run', '--resume',
+        '--cfg-options', 'train_cfg.max_epochs=3',
+    )  # fmt: skip
+    assert 'resumed epoch: 2' in text and 'Epoch(train) [3]' in text
+    checkpoint = tmp_path / 'run' / 'epoch_3.pth'
+    text = run(
+        'test.py', config, checkpoint, '--work-dir', tmp_path / 'test',
+        '--show-dir', 'drawn', '--out', tmp_path / 'found.pkl',
+    )  # fmt: skip
+    assert 'coco/AP50' in text
+    assert len(list((tmp_path / 'test').glob('*/drawn/*'))) == 3
+    assert len(pickle.loads((tmp_path / 'found.pkl').read_bytes())) == 3
+
+
+@pytest.mark.slow
+def test_two_processes_on_a_cpu(config: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ['bash', str(ROOT / 'tools' / 'dist_train.sh'), str(config), '2',
+         '--work-dir', str(tmp_path), '--cfg-options', 'train_cfg.max_epochs=1'],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHON': sys.executable, 'PORT': '29619', 'CUDA_VISIBLE_DEVICES': ''},
+    )  # fmt: skip
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    assert (tmp_path / 'epoch_1.pth').exists()
+    assert 'coco/AP50' in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_bad_input_ends_with_one_clear_error(config: Path, tmp_path: Path) -> None:
+    text = run(
+        'train.py', config, '--work-dir', tmp_path,
+        '--cfg-options', 'train_dataloader.dataset.ann_file=nowhere.json', ok=False,
+    )  # fmt: skip
+    assert 'nowhere.json' in text.splitlines()[-1] or 'nowhere.json' in text
+    assert 'patch_fcos_yellowstone' in text
+    text = run(
+        'train.py', config, '--work-dir', tmp_path,
+        '--cfg-options', 'model.bbox_head.num_classes=7', ok=False,
+    )  # fmt: skip
+    assert 'num_classes' in text and '7' in text
