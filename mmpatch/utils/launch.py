@@ -35,5 +35,7 @@ def load_config(
     if launcher != 'none' and not torch.cuda.is_available():
         # mmengine's own set-up expects a GPU for every process; it skips a group that exists.
         torch.distributed.init_process_group('gloo')
-        cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', broadcast_buffers=False)
+        cfg.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
+        )
     return cfg

@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmdet.apis import DetInferencer
 from mmengine.config import Config
+from PIL import Image
 
 from mmpatch.testing.tiny_detector import build_detector, detector_cfg, image
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_det_inferencer(tmp_path: Path) -> None:
-    """One image of another shape than any in training, given as an array and as a file."""
+    """One image of another shape than any in training."""
     cfg = Config.fromfile(ROOT / 'configs' / 'patch_fcos_yellowstone.py')
     head = dict(num_classes=1)
     cfg.model = detector_cfg(patch_size=64, head=dict(head))
@@ -31,8 +32,9 @@ def test_det_inferencer(tmp_path: Path) -> None:
         model=cfg, weights=str(checkpoint), device='cpu', show_progress=False
     )
     logging.disable(logging.NOTSET)
-    picture = np.ascontiguousarray(image(97, 210).permute(1, 2, 0).numpy())
-    found = inferencer(picture, out_dir=str(tmp_path), no_save_pred=False)['predictions'][0]
+    picture = tmp_path / 'picture.png'
+    Image.fromarray(image(97, 210).permute(1, 2, 0).numpy()).save(picture)
+    found = inferencer(str(picture), out_dir=str(tmp_path), no_save_pred=False)['predictions'][0]
     boxes = np.array(found['bboxes'])
     assert len(boxes) == len(found['scores']) > 20
     assert boxes[:, 2].max() <= 210 and boxes[:, 3].max() <= 97
