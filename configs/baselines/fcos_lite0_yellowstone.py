@@ -2,7 +2,7 @@
 # ../patch_fcos_yellowstone.py; same backbone, head, optimizer and augmentation.
 #   python tools/train.py configs/baselines/fcos_lite0_yellowstone.py
 _base_ = ['../patch_fcos_yellowstone.py']
-scale_factor = 0.35
+scale_factor = 0.25
 
 model = dict(
     _delete_=True,
