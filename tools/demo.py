@@ -1,4 +1,4 @@
-"""Train a patch-wise detector on a real aerial image, and stock FCOS in the same time and memory.
+"""Train a patch-wise detector on a real aerial image, and stock FCOS for the same time.
 
     python tools/demo.py
 

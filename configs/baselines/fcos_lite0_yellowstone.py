@@ -1,5 +1,5 @@
-# Stock FCOS on the whole image, downsampled until training takes the memory of
-# ../patch_fcos_yellowstone.py; same backbone, head, optimizer and augmentation.
+# Stock FCOS on the whole image, downsampled; backbone, head and optimizer of
+# ../patch_fcos_yellowstone.py. Unlike there no block is frozen and weights are not channels-last.
 #   python tools/train.py configs/baselines/fcos_lite0_yellowstone.py
 _base_ = ['../patch_fcos_yellowstone.py']
 scale_factor = 0.25
