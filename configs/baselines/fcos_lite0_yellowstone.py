@@ -1,5 +1,5 @@
-# Stock FCOS on the whole image, downsampled; backbone, head and optimizer of
-# ../patch_fcos_yellowstone.py. Unlike there no block is frozen and weights are not channels-last.
+# Stock FCOS on the whole image, downsampled so that training takes the memory of
+# ../patch_fcos_yellowstone.py; backbone, frozen blocks, head and optimizer are the same.
 #   python tools/train.py configs/baselines/fcos_lite0_yellowstone.py
 _base_ = ['../patch_fcos_yellowstone.py']
 scale_factor = 0.25
@@ -44,7 +44,12 @@ param_scheduler = [
 custom_hooks = [
     dict(type='NumClassCheckHook'),
     dict(type='mmpatch.CheckpointGuardHook'),
-    dict(type='mmpatch.NormEvalHook'),
+    dict(
+        type='mmpatch.BaselineSettingsHook',
+        frozen={{_base_.model.frozen}},
+        norm_eval=True,
+        channels_last=True,
+    ),
 ]
 
 train_pipeline = [

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmpatch.patching import Features, Latent, PatchBatch
 
@@ -69,8 +67,7 @@ class PatchModelMixin:
         self.chunk_size = chunk_size
         self.global_patch = global_patch
         self.norm_eval = norm_eval
-        for name in frozen:
-            self.get_submodule(name).requires_grad_(False)  # type: ignore[attr-defined]
+        freeze(self, frozen)  # type: ignore[arg-type]
         self.small_images = small_images
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         if channels_last:
@@ -80,33 +77,24 @@ class PatchModelMixin:
         """Training mode, but for BatchNorm layers if ``norm_eval`` is set."""
         super().train(mode)  # type: ignore[misc]
         if mode and self.norm_eval:
-            for module in self.modules():  # type: ignore[attr-defined]
-                if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+            fix_norms(self)  # type: ignore[arg-type]
         return self
 
     def extract_patches(self, patches: Tensor) -> Features:
         """theta1 of the task on windows of any side, (K, C, side, side) -> a map a level."""
         raise NotImplementedError
 
-    def encode(self, patches: Tensor) -> Features:
-        """theta1 on patches read with their halo.
+    def encode(self, batch: PatchBatch, indices: Tensor) -> Features:
+        """theta1 on patches, with their halo around them.
 
         Args:
-            patches: (K, C, Q, Q), normalised.
+            batch: The batch.
+            indices: (K,) flat numbers of its patches.
 
         Returns:
             (K, D_l, h_l, w_l) a level, without the halo's cells.
         """
-        features = self.extract_patches(patches)
-        if self.halo == 0:
-            return features
-        side = patches.shape[-1]
-        cropped = []
-        for feature in features:
-            margin = self.halo * feature.shape[-1] // side
-            cropped.append(feature[..., margin:-margin, margin:-margin])
-        return tuple(cropped)
+        return batch.crop(indices, self.extract_patches(batch.read(indices)))
 
     def encode_global(self, batch: PatchBatch) -> Features | None:
         """theta1 on the global patches -> (B, D_l, g_l, g_l) a level; None without them."""
@@ -134,6 +122,23 @@ class PatchModelMixin:
         return batch
 
 
+def freeze(model: nn.Module, names: Sequence[str]) -> None:
+    """Train no parameter of the submodules with these names.
+
+    Raises:
+        AttributeError: If the model has no submodule of that name.
+    """
+    for name in names:
+        model.get_submodule(name).requires_grad_(False)
+
+
+def fix_norms(model: nn.Module) -> None:
+    """Put all BatchNorm layers into evaluation mode."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
 def check_strides(patch_size: int, halo: int, strides: Sequence[int]) -> None:
     """Check at build time that patches fall on whole cells of every feature level.
 
@@ -155,27 +160,14 @@ def check_strides(patch_size: int, halo: int, strides: Sequence[int]) -> None:
             )
 
 
-def warn_of_training_norms(model: torch.nn.Module) -> list[str]:
-    """Warn if BatchNorm layers of a model in training mode use the statistics of patches.
+def training_norms(model: Any) -> list[str]:
+    """Names of the BatchNorm layers that are in training mode.
 
-    A patch sees other statistics than its neighbours, and the fill other ones than the gradient
-    pass. Use GroupNorm, or ``norm_eval=True`` in the backbone.
-
-    Returns:
-        Names of these layers.
+    A patch sees other statistics there than its neighbours, and the fill other ones than the
+    gradient pass. Use GroupNorm, or ``norm_eval=True``.
     """
-    names = [
+    return [
         name
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.training
     ]
-    if names:
-        print_log(
-            f'{len(names)} BatchNorm layers are in training mode (first: {names[0]}). Each would '
-            'normalise by the statistics of the few patches that it happens to see, and the fill '
-            'and the gradient pass would see different ones. Set norm_eval=True in the backbone '
-            "or norm_cfg=dict(type='GN', num_groups=32)",
-            logger='current',
-            level=logging.WARNING,
-        )
-    return names

@@ -18,11 +18,15 @@ class PatchModel(Protocol):
 
     chunk_size: int
 
+    @property
+    def local(self) -> bool:
+        """Whether the loss of a patch reads Z at the patch and its 3 x 3 neighbours alone."""
+
     def cut(self, inputs: list[Tensor], data_samples: list[Any]) -> PatchBatch:
         """Cut the images (C, H, W) of a batch and prepare what the loss needs of the labels."""
 
-    def encode(self, patches: Tensor) -> Features:
-        """theta1: patches with halo (K, C, Q, Q) -> features (K, D_l, h_l, w_l) a level."""
+    def encode(self, batch: PatchBatch, indices: Tensor) -> Features:
+        """theta1 on the patches with these K flat numbers -> (K, D_l, h_l, w_l) a level."""
 
     def encode_global(self, batch: PatchBatch) -> Features | None:
         """theta1 on the B global patches -> features (B, D_l, g_l, g_l); None without them."""

@@ -23,9 +23,10 @@ Z       the latent: features of all patches, in their places
 
 from .batch import PatchBatch
 from .grid import PatchGrid
-from .latent import Features, Latent, chunks
+from .latent import Latent, chunks
 from .sampler import PatchSampler
 from .schedule import PatchSchedule
+from .store import Features, PatchStore, Storage
 
 __all__ = [
     'Features',
@@ -34,5 +35,7 @@ __all__ = [
     'PatchGrid',
     'PatchSampler',
     'PatchSchedule',
+    'PatchStore',
+    'Storage',
     'chunks',
 ]

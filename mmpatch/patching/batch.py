@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .grid import PatchGrid
+from .store import Features
 
 #: Takes raw pixels (K, C, height, width) of the host to what theta1 reads: moved and normalised.
 ToInput = Callable[[Tensor], Tensor]
@@ -103,6 +104,34 @@ class PatchBatch:
             patch[:, :, :left] = 0
             patch[:, :, side - right :] = 0
         return inputs
+
+    def crop(self, indices: Tensor, features: Features) -> Features:
+        """Cut the halo off features of windows.
+
+        Args:
+            indices: (K,) flat numbers of the patches.
+            features: Of their windows, (K, D_l, ., .) a level.
+
+        Returns:
+            Of the patches alone, (K, D_l, h_l, w_l) a level.
+        """
+        if self.halo == 0:
+            return features
+        margins = [
+            self.grids[int(self.image_index[i])].margin(i - self.starts[int(self.image_index[i])])
+            for i in indices.tolist()
+        ]
+        side = self.patch_size + 2 * self.halo
+        cropped = []
+        for feature in features:
+            cells = feature.shape[-1] * self.patch_size // side
+            corners = [[x * feature.shape[-1] // side for x in margin] for margin in margins]
+            cropped.append(
+                torch.stack(
+                    [f[:, y : y + cells, x : x + cells] for f, (y, x) in zip(feature, corners)]
+                )
+            )
+        return tuple(cropped)
 
     @cached_property
     def thumbnails(self) -> Tensor:

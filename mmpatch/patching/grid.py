@@ -23,6 +23,8 @@ class PatchGrid:
         width: Width of the image [px].
         patch_size: Side P of a patch [px].
         halo: Context read around a patch on every side [px]; its features are cropped off again.
+            At the border of the grid the window is moved inwards instead of reaching over it, so
+            that the border is where a convolution over the whole image would have it.
 
     Raises:
         ValueError: If a size is not positive or the halo is negative.
@@ -71,15 +73,26 @@ class PatchGrid:
             Row slice and column slice into the image, and how many pixels of the window lie
             outside of it as (left, right, top, bottom), the order of ``torch.nn.functional.pad``.
         """
-        if not 0 <= index < self.num_patches:
-            raise IndexError(f'patch {index} of a grid of {self.num_patches}')
-        top = index // self.cols * self.patch_size - self.halo
-        left = index % self.cols * self.patch_size - self.halo
+        row, col = divmod(index, self.cols)
+        above, before = self.margin(index)
+        top, left = row * self.patch_size - above, col * self.patch_size - before
         side = self.patch_size + 2 * self.halo
         y0, y1 = max(top, 0), min(top + side, self.height)
         x0, x1 = max(left, 0), min(left + side, self.width)
         outside = (x0 - left, left + side - x1, y0 - top, top + side - y1)
         return slice(y0, y1), slice(x0, x1), outside
+
+    def margin(self, index: int) -> tuple[int, int]:
+        """Where a patch starts in its window, (y, x) [px]."""
+        if not 0 <= index < self.num_patches:
+            raise IndexError(f'patch {index} of a grid of {self.num_patches}')
+        row, col = divmod(index, self.cols)
+        margins = []
+        for place, count in ((row, self.rows), (col, self.cols)):
+            last = max((count - 1) * self.patch_size - 2 * self.halo, 0)
+            start = min(max(place * self.patch_size - self.halo, 0), last)
+            margins.append(place * self.patch_size - start)
+        return margins[0], margins[1]
 
     def split(self, image: Tensor) -> Tensor:
         """Cut an image (C, H, W) into its windows (N, C, Q, Q), zeros outside the image.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,10 +12,7 @@ from torch import Tensor
 
 from .batch import PatchBatch
 from .grid import NEIGHBOURHOOD
-
-#: Feature maps of some patches, one tensor (patches, D_l, h_l, w_l) a level.
-Features = tuple[Tensor, ...]
-
+from .store import ALL, Features, PatchStore, Storage
 
 def chunks(indices: Tensor, size: int) -> Iterator[Tensor]:
     """Go through patch numbers (S,) in portions of at most ``size``."""
@@ -21,7 +20,7 @@ def chunks(indices: Tensor, size: int) -> Iterator[Tensor]:
 
 
 class Latent:
-    """Features of all A patches of a batch, patch by patch, with their neighbourhood.
+    """Features of patches of a batch, patch by patch, with their neighbourhood.
 
     Storing Z by patch and not as one stitched map lets theta2 read any selection of places with
     the margin that it needs, so neither its memory nor the backward pass through ``windows``
@@ -29,44 +28,68 @@ class Latent:
 
     Args:
         batch: Where the patches lie.
-        levels: One tensor (A, D_l, h_l, w_l) a level; carries no gradient.
+        capacity: Patches that are remembered at a time; writing one takes the place of the one
+            ``capacity`` before it. None: all A.
+        storage: Where and how precisely they are remembered.
+
+    Attributes:
+        values: What is remembered; None before the first write.
+        gradients: What :meth:`collect` collects; None before it.
     """
 
-    def __init__(self, batch: PatchBatch, levels: Sequence[Tensor]) -> None:
+    def __init__(
+        self,
+        batch: PatchBatch,
+        capacity: int | None = None,
+        storage: Storage | None = None,
+    ) -> None:
         self.batch = batch
-        self.levels = list(levels)
+        self.storage = storage or Storage()
+        self.values: PatchStore | None = None
+        self.gradients: PatchStore | None = None
+        self._slots = torch.arange(batch.num_patches) % (capacity or batch.num_patches)
         self._live: Features | None = None
-        self._slots = torch.full((batch.num_patches,), -1)
+        self._live_slots = torch.full_like(self._slots, -1)
+        self._anchor = torch.zeros((), requires_grad=True)
 
     @classmethod
     def fill(
-        cls, batch: PatchBatch, encode: Callable[[Tensor], Features], chunk_size: int
+        cls,
+        batch: PatchBatch,
+        encode: Callable[[PatchBatch, Tensor], Features],
+        chunk_size: int,
+        storage: Storage | None = None,
     ) -> Latent:
         """Encode all patches without gradient, ``chunk_size`` at a time.
 
         Args:
             batch: The patches.
-            encode: theta1, (K, C, Q, Q) -> features.
+            encode: theta1 on the patches with K flat numbers, (K, D_l, h_l, w_l) a level.
             chunk_size: Patches encoded at once; changes speed and memory, never the result.
+            storage: Where Z is kept.
 
         Returns:
             The filled latent.
         """
-        levels: list[Tensor] = []
+        latent = cls(batch, storage=storage)
         with torch.no_grad():
             for part in chunks(torch.arange(batch.num_patches), chunk_size):
-                features = encode(batch.read(part))
-                if not levels:
-                    levels = [f.new_empty((batch.num_patches, *f.shape[1:])) for f in features]
-                for level, feature in zip(levels, features):
-                    level[part] = feature
-        return cls(batch, levels)
+                latent.write(part, encode(batch, part))
+        return latent
 
     @classmethod
     def of_live(cls, batch: PatchBatch, features: Features) -> Latent:
         """A latent in which every patch carries gradient, in the order of the batch."""
-        latent = cls(batch, [f.detach() for f in features])
-        return latent.with_live(torch.arange(batch.num_patches), features)
+        return cls(batch).with_live(torch.arange(batch.num_patches), features)
+
+    @property
+    def levels(self) -> Sequence[Tensor]:
+        """One tensor (patches, D_l, h_l, w_l) a level, whatever patches are remembered."""
+        if self.values is not None:
+            return self.values.levels
+        if self._live is None:
+            raise RuntimeError('nothing has been written to this latent yet')
+        return self._live
 
     def with_live(self, indices: Tensor, features: Features) -> Latent:
         """The same latent with the features of some patches replaced by ones that carry gradient.
@@ -78,15 +101,41 @@ class Latent:
         Returns:
             A view that shares the memory of this latent.
         """
-        view = Latent(self.batch, self.levels)
+        view = copy(self)
         view._live = features
-        view._slots[indices] = torch.arange(len(indices))
+        view._live_slots = torch.full_like(self._slots, -1)
+        view._live_slots[indices] = torch.arange(len(indices))
         return view
 
     def write(self, indices: Tensor, features: Features) -> None:
-        """Remember features (K, D_l, h_l, w_l), detached, for later inner iterations."""
-        for level, feature in zip(self.levels, features):
-            level[indices] = feature.detach().to(level.dtype)
+        """Remember features (K, D_l, h_l, w_l), detached, and forget gradients in their place."""
+        if self.values is None:
+            self.values = PatchStore(self._slots, features, self.storage)
+        self.values.set(indices, features)
+        if self.gradients is not None:
+            known = indices[self.gradients.has(indices)]
+            self.gradients.set(known, 0.0)
+
+    def collect(self, indices: Tensor | None, like: Features) -> None:
+        """Collect the gradient with respect to the features of some patches from now on.
+
+        ``windows`` then gives tensors whose backward pass adds what arrives to ``gradients``.
+
+        Args:
+            indices: (K,) flat numbers of the patches; None: all that are remembered.
+            like: Features of any patches as theta1 gives them.
+        """
+        slots = self._slots
+        if indices is not None:
+            slots = torch.full_like(self._slots, -1)
+            slots[indices] = torch.arange(len(indices))
+        self.gradients = PatchStore(slots, like, self.storage)
+
+    def gradient(self, indices: Tensor) -> Features:
+        """What was collected for patches (K,), as (K, D_l, h_l, w_l) a level."""
+        if self.gradients is None:
+            raise RuntimeError('collect() was not called')
+        return tuple(self.gradients.get(i, indices) for i in range(len(self.gradients.levels)))
 
     def windows(self, level: int, indices: Tensor, radius: int = 0) -> Tensor:
         """Feature maps of patches together with a margin of their neighbours' cells.
@@ -97,7 +146,8 @@ class Latent:
             radius: Margin r [cells], at most the h and w of the level.
 
         Returns:
-            (S, D, h + 2r, w + 2r), zeros where there is no patch. Gradient flows to live patches.
+            (S, D, h + 2r, w + 2r), zeros where there is no patch. Gradient flows to live patches,
+            or is collected.
         """
         h, w = self.levels[level].shape[-2:]
         if radius > min(h, w):
@@ -105,41 +155,88 @@ class Latent:
                 f'level {level} has {h} x {w} cells a patch, but {radius} cells of the neighbour '
                 'are needed: use larger patches or fewer (finer) feature levels'
             )
-        if radius == 0:
-            return self._piece(level, indices, slice(None), slice(None))
-        near = self.batch.neighbours[indices]
-        pieces = [
-            self._piece(level, near[:, i], _facing(dy, radius, h), _facing(dx, radius, w))
-            for i, (dy, dx) in enumerate(NEIGHBOURHOOD)
-        ]
-        lines = [torch.cat(pieces[i : i + 3], dim=3) for i in (0, 3, 6)]
-        return torch.cat(lines, dim=2)
+        if self.gradients is not None:
+            collected: Tensor = _CollectedWindows.apply(self._anchor, self, level, indices, radius)
+            return collected
+        return self._gather(level, indices, radius)
 
     def inside(self, level: int, indices: Tensor, radius: int) -> Tensor:
-        """Which cells of :meth:`windows` belong to a patch; (S, 1, h + 2r, w + 2r) of 0 and 1."""
-        cells = self.levels[level]
-        h, w = cells.shape[-2:]
-        near = (self.batch.neighbours[indices] >= 0).to(cells)
-        near = near.reshape(-1, 1, 3, 3)
-        rows = torch.tensor([radius, h, radius], device=cells.device)
-        cols = torch.tensor([radius, w, radius], device=cells.device)
+        """Which cells of :meth:`windows` belong to a patch; (S, 1, h + 2r, w + 2r) bool."""
+        h, w = self.levels[level].shape[-2:]
+        near = (self.batch.neighbours[indices] >= 0).reshape(-1, 1, 3, 3)
+        rows, cols = (torch.tensor([radius, cells, radius]) for cells in (h, w))
         return near.repeat_interleave(rows, dim=2).repeat_interleave(cols, dim=3)
+
+    def _gather(self, level: int, indices: Tensor, radius: int) -> Tensor:
+        pieces = [
+            self._piece(level, patches, rows, cols)
+            for patches, rows, cols, _ in self._margins(level, indices, radius)
+        ]
+        if len(pieces) == 1:
+            return pieces[0]
+        return torch.cat([torch.cat(pieces[i : i + 3], dim=3) for i in (0, 3, 6)], dim=2)
+
+    def _scatter(self, level: int, indices: Tensor, radius: int, grad: Tensor) -> None:
+        """Add the gradient of windows to what is collected; the adjoint of :meth:`_gather`."""
+        assert self.gradients is not None
+        for patches, rows, cols, (top, left) in self._margins(level, indices, radius):
+            known = self.gradients.has(patches)
+            if not bool(known.any()):
+                continue
+            maps = self.gradients.levels[level][:, :, rows, cols]
+            piece = grad[:, :, top : top + maps.shape[2], left : left + maps.shape[3]]
+            chosen = piece if bool(known.all()) else piece[known.to(piece.device)]
+            self.gradients.add(level, patches[known], rows, cols, chosen)
+
+    def _margins(
+        self, level: int, indices: Tensor, radius: int
+    ) -> Iterator[tuple[Tensor, slice, slice, tuple[int, int]]]:
+        """The pieces of a window: whose cells, which of them, and where they lie in the window."""
+        if radius == 0:
+            yield indices, ALL, ALL, (0, 0)
+            return
+        h, w = self.levels[level].shape[-2:]
+        near = self.batch.neighbours[indices]
+        for i, (dy, dx) in enumerate(NEIGHBOURHOOD):
+            corner = (_start(dy, radius, h), _start(dx, radius, w))
+            yield near[:, i], _facing(dy, radius, h), _facing(dx, radius, w), corner
 
     def _piece(self, level: int, indices: Tensor, rows: slice, cols: slice) -> Tensor:
         """One part (S, D, ., .) of the maps of patches; zeros for patch -1."""
-        stored = self.levels[level]
-        device = stored.device
-        missing = (indices < 0).to(device).reshape(-1, 1, 1, 1)
-        slots = torch.where(indices < 0, -1, self._slots[indices])
-        if self._live is None or bool((slots < 0).all()):
-            piece = stored[:, :, rows, cols][indices.clamp(min=0).to(device)]
+        slots = torch.where(indices < 0, -1, self._live_slots[indices])
+        live = slots >= 0
+        if self._live is None or (self.values is not None and not bool(live.any())):
+            assert self.values is not None
+            piece = self.values.get(level, indices, rows, cols)
         else:
-            live = self._live[level][:, :, rows, cols][slots.clamp(min=0).to(device)]
-            if bool((slots >= 0).all()):
-                return live
-            old = stored[:, :, rows, cols][indices.clamp(min=0).to(device)].to(live.dtype)
-            piece = torch.where((slots >= 0).to(device).reshape(-1, 1, 1, 1), live, old)
-        return piece.masked_fill(missing, 0)
+            maps = self._live[level]
+            piece = maps[:, :, rows, cols][slots.clamp(min=0).to(maps.device)]
+            if bool(live.all()):
+                return piece
+            if self.values is not None:
+                old = self.values.get(level, indices, rows, cols).to(piece.dtype)
+                piece = torch.where(live.to(piece.device).reshape(-1, 1, 1, 1), piece, old)
+        missing = indices < 0
+        if not bool(missing.any()):
+            return piece
+        return piece.masked_fill(missing.to(piece.device).reshape(-1, 1, 1, 1), 0)
+
+
+class _CollectedWindows(torch.autograd.Function):
+    """Windows of a latent; the backward pass adds their gradient to what the latent collects."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, anchor: Tensor, latent: Latent, level: int, indices: Tensor, radius: int
+    ) -> Tensor:
+        ctx.place = latent, level, indices, radius
+        return latent._gather(level, indices, radius)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, ...]:
+        latent, level, indices, radius = ctx.place
+        latent._scatter(level, indices, radius, grads[0])
+        return None, None, None, None, None
 
 
 def _facing(offset: int, radius: int, cells: int) -> slice:
@@ -147,6 +244,11 @@ def _facing(offset: int, radius: int, cells: int) -> slice:
     if offset == 0:
         return slice(None)
     return slice(cells - radius, cells) if offset < 0 else slice(0, radius)
+
+
+def _start(offset: int, radius: int, cells: int) -> int:
+    """Where the cells of that neighbour start in the window."""
+    return (0, radius, radius + cells)[offset + 1]
 
 
 def global_windows(

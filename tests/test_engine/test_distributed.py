@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 WORKER = """
@@ -17,7 +18,7 @@ from mmdet.utils import register_all_modules
 register_all_modules()
 import mmpatch.engine, mmpatch.models
 from mmengine.optim import OptimWrapper
-from mmpatch.engine.gradients import BatchContext, SampledGradient
+from mmpatch.engine.gradients import BatchContext, ExactGradient, SampledGradient
 from mmpatch.testing.tiny_detector import build_detector, gradients, image, sample
 
 torch.set_num_threads(1)
@@ -38,16 +39,21 @@ with mock.patch.object(torch.Tensor, 'float', lambda x: x):
     by_image = {0: [[0, 2, 5], [1, 3, 4]], 1: [[1], [0]]}
     starts = dict(zip(mine, batch.starts))
     draws = [torch.tensor([p + starts[i] for i in mine for p in by_image[i][j]]) for j in (0, 1)]
-    SampledGradient()(BatchContext(model, batch, draws, wrapper, ['x']))
+    context = BatchContext(model, batch, draws, wrapper, ['x'])
+    if sys.argv[2] == 'sampled':
+        SampledGradient()(context)
+    else:
+        strategy = ExactGradient(2)
+        strategy(context), strategy(context)
 if rank == 0:
     torch.save(model.state_dict(), sys.argv[1])
 """
 
 
-def train(out: Path, world: int) -> dict[str, torch.Tensor]:
+def train(out: Path, world: int, gradient: str) -> dict[str, torch.Tensor]:
     processes = [
         subprocess.Popen(
-            [sys.executable, '-W', 'ignore', '-c', WORKER, str(out)],
+            [sys.executable, '-W', 'ignore', '-c', WORKER, str(out), gradient],
             env={
                 **os.environ,
                 'WORLD_SIZE': str(world),
@@ -63,7 +69,8 @@ def train(out: Path, world: int) -> dict[str, torch.Tensor]:
     return torch.load(out, weights_only=True)
 
 
-def test_two_processes_step_like_one(tmp_path: Path) -> None:
-    one, two = train(tmp_path / 'one.pth', 1), train(tmp_path / 'two.pth', 2)
+@pytest.mark.parametrize('gradient', ['sampled', 'exact'])
+def test_two_processes_step_like_one(tmp_path: Path, gradient: str) -> None:
+    one, two = (train(tmp_path / f'{n}.pth', n, gradient) for n in (1, 2))
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-9, atol=1e-12, msg=name)

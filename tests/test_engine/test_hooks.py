@@ -4,13 +4,14 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from mmengine.runner import Runner
 
-from mmpatch.engine.hooks import SafeCheckpointHook
+from mmpatch.engine.hooks import BaselineSettingsHook, SafeCheckpointHook
 from mmpatch.engine.hooks.safe_checkpoint_hook import AtomicLocalBackend
 from mmpatch.testing.tiny_detector import detector_cfg
 
@@ -75,3 +76,19 @@ def test_a_checkpoint_with_another_class_layer_can_be_refined(
     assert runner.iter == 5
     with pytest.raises(ValueError, match=r'bbox_head.conv_cls.weight \(is \(3, 16, 3, 3\), needs'):
         run_training(work_dir=str(tmp_path / 'resumed'), resume=True, **options)
+
+
+def test_a_baseline_gets_the_settings_of_a_patch_wise_model() -> None:
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Conv2d(4, 4, 3)
+    )
+    runner = SimpleNamespace(model=model.train())
+    hook = BaselineSettingsHook(frozen=['0'], norm_eval=True, channels_last=True)
+    hook.before_run(runner)
+    model.train()
+    hook.before_train_iter(runner, 0)
+    assert [p.requires_grad for p in model.parameters()] == [False, False, True, True, True, True]
+    assert not model[1].training and model[2].training
+    assert model[2].weight.is_contiguous(memory_format=torch.channels_last)
+    with pytest.raises(AttributeError, match='no_such_layer'):
+        BaselineSettingsHook(frozen=['no_such_layer']).before_run(runner)

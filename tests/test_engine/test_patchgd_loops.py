@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,20 +10,13 @@ from typing import Any
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmpatch.engine.gradients import BatchContext, NonFiniteLossError, SampledGradient
-from mmpatch.patching import Latent, PatchSampler
-from mmpatch.testing.tiny_detector import (
-    build_detector,
-    gradients,
-    image,
-    sample,
-    stock_detector_cfg,
-)
+from mmpatch.engine.gradients import NonFiniteLossError
+from mmpatch.patching import PatchSampler
+from mmpatch.testing.tiny_detector import image, stock_detector_cfg
 
 RunTraining = Callable[..., Runner]
 
@@ -74,6 +66,17 @@ def test_optimizer_steps_follow_the_formula(
     assert all(p.grad is None for p in runner.model.parameters()), 'a remainder was lost'
 
 
+def test_exact_makes_one_inner_iteration_a_batch(run_training: RunTraining) -> None:
+    runner = run_training(
+        train_cfg__gradient='exact',
+        optim_wrapper__accumulative_counts=2,
+        custom_hooks=[dict(type='CountSteps')],
+    )
+    assert hook_of(runner).steps == 2 * math.ceil(5 / 2)
+    for outputs in hook_of(runner).outputs:
+        assert {'loss', 'encode_time', 'score_time', 'replay_time'} <= set(outputs)
+
+
 def test_iteration_based_loop_steps_the_remainder_at_the_end(run_training: RunTraining) -> None:
     loop = dict(
         type='mmpatch.PatchGDIterTrainLoop', max_iters=7, sampling_rate=0.5, inner_iterations=3
@@ -99,112 +102,6 @@ def test_losses_and_times_are_logged(run_training: RunTraining) -> None:
         )
 
 
-def context_of(model: Any, draws: list[Tensor], *, objects: int = 5, steps: int = 100) -> Any:
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=steps)
-    wrapper.initialize_count_status(model, 0, -1)
-    pictures, samples = (
-        [image(130, 100), image(64, 90, seed=1)],
-        [
-            sample(130, 100, objects),
-            sample(64, 90, 1, seed=1),
-        ],
-    )
-    batch = model.cut(pictures, samples)
-    everything = [torch.arange(batch.num_patches)]
-    return BatchContext(model, batch, draws or everything, wrapper, ['a', 'b'])
-
-
-@pytest.fixture
-def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stock FCOS casts boxes to float32, which would hide differences below 1e-7."""
-    monkeypatch.setattr(torch.Tensor, 'float', lambda tensor: tensor)
-
-
-@pytest.mark.usefixtures('float64_boxes')
-@pytest.mark.parametrize('loss_region', ['full', 'sampled'])
-@pytest.mark.parametrize('halo', [0, 32])
-def test_rate_one_is_plain_autograd(loss_region: str, halo: int) -> None:
-    """All patches in one inner iteration: the gradient of the composite held in memory at once."""
-    head = dict(loss_region=loss_region, score_chunk=2)
-    model = build_detector(patch_size=64, halo=halo, head=head).train()
-    context = context_of(model, [], steps=1_000)
-    logged = SampledGradient()(context)
-    found = {name: grad * 1_000 for name, grad in gradients(model).items()}
-    model.zero_grad()
-    losses = model.loss(
-        context.batch.images,
-        [sample(130, 100, 5), sample(64, 90, 1, seed=1)],
-    )
-    total = sum(losses.values())
-    total.backward()
-    torch.testing.assert_close(logged['loss'], total.detach(), rtol=1e-10, atol=0)
-    reference = gradients(model)
-    assert set(found) == set(reference)
-    for name, grad in reference.items():
-        error = (found[name] - grad).norm() / grad.norm().clamp(min=1e-12)
-        assert error < 1e-9, f'{name}: {error}'
-
-
-@pytest.mark.usefixtures('float64_boxes')
-def test_sampled_gradient_is_the_gradient_with_the_other_patches_held_fixed() -> None:
-    """Two patches carry gradient, the rest of Z is a constant; compared with autograd on a Z
-    that is put together by hand."""
-    model = build_detector(patch_size=64, head=dict(loss_region='full')).train()
-    chosen = torch.tensor([1, 4])
-    context = context_of(model, [chosen], steps=1_000)
-    SampledGradient()(context)
-    found = {name: grad * 1_000 for name, grad in gradients(model).items()}
-    model.zero_grad()
-    batch = context.batch
-    everything = torch.arange(batch.num_patches)
-    features = model.encode(batch.read(everything))
-    mixed = []
-    for level in features:
-        live = torch.zeros(len(level), 1, 1, 1, dtype=torch.bool)
-        live[chosen] = True
-        mixed.append(torch.where(live, level, level.detach()))
-    latent = Latent.of_live(batch, tuple(mixed))
-    losses = model.loss_at(batch, latent, model.encode_global(batch), everything)
-    sum(losses.values()).backward()
-    for name, grad in gradients(model).items():
-        error = (found[name] - grad).norm() / grad.norm().clamp(min=1e-12)
-        assert error < 1e-9, f'{name}: {error}'
-
-
-def test_z_remembers_what_the_inner_iterations_encoded() -> None:
-    """With one round over the grid and no step, Z ends as it was filled: nothing is misplaced."""
-    model = build_detector(patch_size=64).train()
-    draws = [torch.tensor([3, 5, 7]), torch.tensor([0, 1, 2]), torch.tensor([4, 6])]
-    context = context_of(model, draws)
-    written: list[Latent] = []
-    original = Latent.write
-
-    def write(latent: Latent, *args: Any) -> None:
-        original(latent, *args)
-        written.append(latent)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Latent, 'write', write)
-        SampledGradient()(context)
-    for level, expected in zip(written[-1].levels, model.fill(context.batch).levels):
-        torch.testing.assert_close(level, expected)
-
-
-def test_fill_leaves_running_statistics_alone() -> None:
-    model = build_detector(patch_size=64)
-    model.backbone.norm_eval = False
-    model.train()
-    before = copy.deepcopy(model.state_dict())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SampledGradient, '__call__', lambda self, context: None)
-        from mmpatch.engine.gradients.sampled import fill_without_statistics
-
-        fill_without_statistics(context_of(model, []))
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, before[name]), name
-    assert all(m.track_running_stats for m in model.modules() if hasattr(m, 'track_running_stats'))
-
-
 def test_draws_are_those_of_the_sampler(run_training: RunTraining) -> None:
     runner = run_training()
     loop = runner.train_loop
@@ -217,11 +114,13 @@ def test_draws_are_those_of_the_sampler(run_training: RunTraining) -> None:
     assert draws[0].tolist() == sorted(first.tolist()) + sorted((second + 6).tolist())
 
 
+@pytest.mark.parametrize('gradient', ['sampled', 'exact'])
 @pytest.mark.parametrize('amp', ['mmpatch.BF16OptimWrapper', 'OptimWrapper'])
 def test_precision_clipping_ema_and_schedulers_work_unchanged(
-    run_training: RunTraining, amp: str
+    run_training: RunTraining, amp: str, gradient: str
 ) -> None:
     runner = run_training(
+        train_cfg__gradient=gradient,
         optim_wrapper__type=amp,
         optim_wrapper__clip_grad=dict(max_norm=1.0),
         custom_hooks=[dict(type='EMAHook'), dict(type='CountSteps')],
@@ -239,9 +138,10 @@ def test_precision_clipping_ema_and_schedulers_work_unchanged(
     assert math.isfinite(float(hook_of(runner).outputs[-1]['loss']))
 
 
+@pytest.mark.parametrize('gradient', ['sampled', 'exact'])
 @pytest.mark.parametrize('loop', ['epochs', 'iterations'])
 def test_a_resumed_run_ends_with_the_weights_of_the_uninterrupted_one(
-    run_training: RunTraining, tmp_path: Path, loop: str
+    run_training: RunTraining, tmp_path: Path, loop: str, gradient: str
 ) -> None:
     options: dict[str, Any] = dict(
         train_dataloader__dataset__augment=True,
@@ -262,8 +162,11 @@ def test_a_resumed_run_ends_with_the_weights_of_the_uninterrupted_one(
         )
     else:
         options['train_cfg__max_epochs'] = 3
+    if gradient == 'exact':
+        options['train_cfg__gradient'] = dict(type='exact', chunk_size=2)
+        options['optim_wrapper__accumulative_counts'] = 3
     whole = weights(run_training(work_dir=str(tmp_path / 'whole'), **options))
-    # 4 iterations x 2 inner ones leave gradients of 2 of 3 pending in the checkpoint
+    # of sampled, 4 iterations x 2 inner ones leave gradients of 2 of 3 pending in the checkpoint
     checkpoint = 'epoch_1.pth' if loop == 'epochs' else 'iter_4.pth'
     resumed = weights(
         run_training(
@@ -304,5 +207,5 @@ def test_a_model_that_cannot_be_cut_is_refused(run_training: RunTraining) -> Non
 
 
 def test_unknown_gradient(run_training: RunTraining) -> None:
-    with pytest.raises(ValueError, match=r"gradient must be one of 'sampled'.*got 'exakt'"):
+    with pytest.raises(ValueError, match=r"gradient must be one of 'exact', 'sampled', .*'exakt'"):
         run_training(train_cfg__gradient='exakt')

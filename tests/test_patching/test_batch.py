@@ -28,7 +28,7 @@ def test_padding_is_zero_after_normalisation() -> None:
         to_input=lambda x: x.float() - 50,
     )
     last = batch.read(torch.tensor([3]))[0]
-    inside = F.pad(torch.full((3, 6, 6), 150.0), (0, 10, 0, 10))
+    inside = F.pad(torch.full((3, 10, 10), 150.0), (0, 6, 0, 6))
     assert torch.equal(last, inside)
 
 
@@ -47,3 +47,11 @@ def test_thumbnail_is_antialiased() -> None:
     assert (small.int() - 127).abs().max() <= 16  # nearest or plain bilinear give 0 or 255
     batch = PatchBatch([stripes, stripes[:, :20]], 8)
     assert batch.read_global().shape == (2, 3, 8, 8)
+
+
+def test_crop_leaves_the_features_of_the_patch() -> None:
+    images = [torch.rand(3, 40, 24), torch.rand(3, 16, 16)]
+    with_halo, without = PatchBatch(images, 8, halo=4), PatchBatch(images, 8)
+    chosen = torch.tensor([0, 7, 14, 15])
+    got = with_halo.crop(chosen, (F.avg_pool2d(with_halo.read(chosen), 4),))
+    assert torch.equal(got[0], F.avg_pool2d(without.read(chosen), 4))

@@ -24,12 +24,22 @@ def test_merge_inverts_split(height: int, width: int, patch: int) -> None:
 
 
 def test_halo_reads_the_pixels_around_a_patch() -> None:
-    image = torch.arange(1, 1 + 12 * 8).reshape(1, 12, 8)
-    windows = PatchGrid(12, 8, 4, halo=2).split(image)
-    assert windows.shape == (6, 1, 8, 8)
-    assert torch.equal(windows[2, :, :, 2:], image[:, 2:10, 0:6])  # row 1, column 0
-    assert windows[2, :, :, :2].sum() == 0  # left of the image
-    assert torch.equal(windows[:, :, 2:6, 2:6], PatchGrid(12, 8, 4).split(image))
+    image = torch.arange(1, 1 + 20 * 8).reshape(1, 20, 8)
+    grid = PatchGrid(20, 8, 4, halo=2)
+    windows = grid.split(image)
+    assert windows.shape == (10, 1, 8, 8)
+    assert torch.equal(windows[4], image[:, 6:14, 0:8])  # row 2, column 0: moved to the border
+    assert grid.margin(4) == (2, 0) and grid.margin(5) == (2, 4)
+    assert grid.margin(0) == (0, 0) and grid.margin(9) == (4, 4)
+    for window, patch, (y, x) in zip(
+        windows, PatchGrid(20, 8, 4).split(image), map(grid.margin, range(10))
+    ):
+        assert torch.equal(window[:, y : y + 4, x : x + 4], patch)
+
+
+def test_a_window_larger_than_the_grid_is_padded() -> None:
+    windows = PatchGrid(4, 4, 4, halo=2).split(torch.ones(1, 4, 4))
+    assert windows.shape == (1, 1, 8, 8) and windows.sum() == 16
 
 
 def test_merge_places_features_at_their_stride() -> None:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmpatch.patching import Latent, PatchBatch
+from mmpatch.patching import Latent, PatchBatch, Storage
 from mmpatch.patching.latent import global_windows
 
 P = 16
@@ -16,7 +16,8 @@ def batch_of(*sizes: tuple[int, int]) -> PatchBatch:
     return PatchBatch([torch.rand(3, *size, generator=generator) for size in sizes], P)
 
 
-def encode(patches: Tensor) -> tuple[Tensor, ...]:
+def encode(batch: PatchBatch, indices: Tensor) -> tuple[Tensor, ...]:
+    patches = batch.read(indices)
     return F.avg_pool2d(patches, 4) * 2, F.avg_pool2d(patches, 8) + 1
 
 
@@ -24,7 +25,7 @@ def encode(patches: Tensor) -> tuple[Tensor, ...]:
 def test_fill_does_not_depend_on_the_chunk(chunk: int) -> None:
     batch = batch_of((50, 40), (16, 20))
     latent = Latent.fill(batch, encode, chunk)
-    whole = encode(batch.read(torch.arange(batch.num_patches)))
+    whole = encode(batch, torch.arange(batch.num_patches))
     for level, expected in zip(latent.levels, whole):
         assert torch.equal(level, expected)
 
@@ -46,7 +47,7 @@ def test_windows_are_cut_out_of_the_stitched_map(radius: int) -> None:
             y, x = (batch.origins[index] * h // P).tolist()
             rows, cols = slice(y, y + h + 2 * radius), slice(x, x + w + 2 * radius)
             assert torch.equal(window, padded[:, rows, cols])
-            assert torch.equal(mask, ones[:, rows, cols])
+            assert torch.equal(mask, ones[:, rows, cols].bool())
 
 
 def test_live_features_replace_old_ones_and_carry_gradient() -> None:
@@ -57,13 +58,14 @@ def test_live_features_replace_old_ones_and_carry_gradient() -> None:
     view = latent.with_live(chosen, live)
     stitched = latent.levels[0].clone()
     stitched[chosen] = live[0].detach()
-    expected = Latent(batch, [stitched]).windows(0, torch.tensor([0, 3, 4]), 1)
+    expected = Latent.of_live(batch, (stitched,)).windows(0, torch.tensor([0, 3, 4]), 1)
     got = view.windows(0, torch.tensor([0, 3, 4]), 1)
     assert torch.equal(got, expected)
     weights = torch.rand_like(got)
     (got * weights).sum().backward()
     reference = stitched.requires_grad_()
-    (Latent(batch, [reference]).windows(0, torch.tensor([0, 3, 4]), 1) * weights).sum().backward()
+    whole = Latent.of_live(batch, (reference,))
+    (whole.windows(0, torch.tensor([0, 3, 4]), 1) * weights).sum().backward()
     assert torch.allclose(live[0].grad, reference.grad[chosen])
     assert live[0].grad.abs().sum() > 0 and live[1].grad is None
 
@@ -93,3 +95,56 @@ def test_global_windows_equal_resizing_the_global_map() -> None:
         resized = F.interpolate(feature[image : image + 1], size, mode='bilinear')[0]
         y, x = (batch.origins[index] // 4).tolist()
         assert torch.allclose(window, resized[:, y : y + 4, x : x + 4], atol=1e-6)
+
+
+@pytest.mark.parametrize('radius', [0, 1, 2])
+@pytest.mark.parametrize('collected', [None, [1, 5, 6]])
+def test_collected_gradients_are_those_of_autograd(
+    radius: int, collected: list[int] | None
+) -> None:
+    batch = batch_of((50, 40), (16, 20))
+    features = tuple(f.requires_grad_() for f in encode(batch, torch.arange(14)))
+    plain, collecting = Latent.of_live(batch, features), Latent(batch)
+    collecting.write(torch.arange(14), features)
+    which = None if collected is None else torch.tensor(collected)
+    collecting.collect(which, features)
+    for latent in (plain, collecting):
+        for part in (torch.tensor([5, 0]), torch.tensor([13, 1, 7])):
+            for level in (0, 1):
+                windows = latent.windows(level, part, radius)
+                (windows * torch.linspace(0, 1, windows.numel()).reshape(windows.shape)).sum(
+                ).backward()
+    asked = torch.arange(14) if which is None else which
+    for got, feature in zip(collecting.gradient(asked), features):
+        torch.testing.assert_close(got, feature.grad[asked])
+
+
+def test_a_ring_forgets_what_it_overwrites() -> None:
+    batch = batch_of((16, 16 * 6))
+    latent = Latent(batch, capacity=3)
+    for patch in range(4):
+        latent.write(torch.tensor([patch]), (torch.full((1, 1, 4, 4), float(patch + 1)),))
+        if patch == 0:
+            latent.collect(None, (torch.zeros(1, 1, 4, 4),))
+            latent.windows(0, torch.tensor([0])).sum().backward()
+            assert latent.gradient(torch.tensor([0]))[0].sum() == 16
+    assert latent.windows(0, torch.tensor([3]), 1)[0, 0, 1, 0] == 3
+    assert latent.levels[0].shape[0] == 3
+    assert latent.gradient(torch.tensor([3]))[0].sum() == 0
+
+
+@pytest.mark.parametrize('dtype', ['bfloat16', torch.float16])
+def test_storage_in_half_precision(dtype: torch.dtype | str) -> None:
+    batch = batch_of((48, 48))
+    latent = Latent.fill(batch, encode, 4, Storage(device='cpu', dtype=dtype))
+    exact = Latent.fill(batch, encode, 4)
+    assert latent.levels[0].element_size() == 2
+    got = latent.windows(0, torch.tensor([4]), 2)
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got, exact.windows(0, torch.tensor([4]), 2), rtol=2**-8, atol=0)
+
+
+@pytest.mark.parametrize('dtype', ['int8', 'half precision', torch.int64])
+def test_bad_storage(dtype: torch.dtype | str) -> None:
+    with pytest.raises(ValueError, match='dtype must be a floating point type'):
+        Storage(dtype=dtype)

@@ -1,6 +1,13 @@
 """Ways to get the gradient of a batch patch by patch."""
 
 from .base import BatchContext, GradientStrategy, NonFiniteLossError
+from .exact import ExactGradient
 from .sampled import SampledGradient
 
-__all__ = ['BatchContext', 'GradientStrategy', 'NonFiniteLossError', 'SampledGradient']
+__all__ = [
+    'BatchContext',
+    'ExactGradient',
+    'GradientStrategy',
+    'NonFiniteLossError',
+    'SampledGradient',
+]

@@ -52,10 +52,23 @@ class BatchContext:
         self.times[stage] += perf_counter() - start
 
     def backward(self, loss: Tensor) -> None:
-        """Backward of one inner iteration, and an optimizer step if it is due.
+        """Add the gradient of (a part of) the loss of an inner iteration, scaled for the step.
+
+        Accumulation and mixed precision scale the loss, once; what is computed from the gradients
+        that arrive here carries that scale.
+        """
+        loss = self.optim_wrapper.scale_loss(loss)
+        scaler = getattr(self.optim_wrapper, 'loss_scaler', None)
+        (loss if scaler is None else scaler.scale(loss)).backward()
+
+    def end_inner_iteration(self, loss: Tensor) -> None:
+        """Count an inner iteration whose gradient is complete, and step if it is due.
 
         Between ranks gradients are averaged once, right before the step: DistributedDataParallel
         never sees the several backward passes that lie between two steps.
+
+        Args:
+            loss: The loss of the inner iteration.
 
         Raises:
             NonFiniteLossError: If the loss or, where no loss scaler handles it, a gradient is not
@@ -64,10 +77,11 @@ class BatchContext:
         wrapper = self.optim_wrapper
         if not bool(torch.isfinite(loss)):
             raise NonFiniteLossError(self._blame(f'the loss is {float(loss)}'))
-        wrapper.backward(wrapper.scale_loss(loss))
+        # The wrapper counts inner iterations by its calls of backward; this one adds nothing.
+        wrapper.backward(torch.zeros_like(loss, requires_grad=True))
         if not wrapper.should_update():
             return
-        parameters = [p for group in wrapper.param_groups for p in group['params']]
+        parameters = self.parameters
         reduce_gradients(parameters)
         if getattr(wrapper, 'loss_scaler', None) is None:
             grads = [p.grad for p in parameters if p.grad is not None]
@@ -76,6 +90,11 @@ class BatchContext:
                 raise NonFiniteLossError(self._blame('a gradient is not finite'))
         wrapper.step()
         wrapper.zero_grad()
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All parameters that the optimizer knows."""
+        return [p for group in self.optim_wrapper.param_groups for p in group['params']]
 
     def _blame(self, what: str) -> str:
         return (
@@ -86,7 +105,19 @@ class BatchContext:
 
 
 class GradientStrategy(Protocol):
-    """Trains on one batch and says what to log."""
+    """Trains on one batch and says what to log.
+
+    Attributes:
+        samples: Whether it reads the draws of a batch. One that does not makes one inner
+            iteration a batch, whatever the sampling rate.
+        chunk_size: Patches that carry gradient through theta1 at once; None: all of a draw.
+    """
+
+    samples: bool
+    chunk_size: int | None
+
+    def check(self, model: PatchModel) -> None:
+        """Refuse a model that this strategy cannot train, before the training starts."""
 
     def __call__(self, context: BatchContext) -> dict[str, Tensor]:
         """Run forward and backward passes and steps; losses of the batch for the log."""
@@ -116,3 +147,25 @@ def mean_losses(parts: Sequence[tuple[dict[str, Any], float]]) -> dict[str, Tens
     total = sum(share for _, share in parts)
     names = parts[0][0]
     return {name: sum(losses[name] for losses, _ in parts) / total for name in names}
+
+
+@contextmanager
+def without_statistics(model: Any) -> Iterator[None]:
+    """Leave the running statistics of normalisation layers as they are.
+
+    Layers in training mode still normalise by the statistics of their input, as they will in the
+    gradient pass.
+    """
+    modules = [
+        module
+        for module in model.modules()
+        if isinstance(module, torch.nn.modules.batchnorm._NormBase) and module.training
+    ]
+    tracking = [module.track_running_stats for module in modules]
+    try:
+        for module in modules:
+            module.track_running_stats = False
+        yield
+    finally:
+        for module, value in zip(modules, tracking):
+            module.track_running_stats = value

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
-from mmpatch.patching import Latent
+from mmpatch.models.patch_model import training_norms
+from mmpatch.models.protocol import PatchModel
+from mmpatch.patching import Latent, Storage
 from mmpatch.registry import GRADIENTS
 
-from .base import BatchContext, mean_losses
+from .base import BatchContext, mean_losses, without_statistics
+from .replay import ReplayPass
+from .retry import with_smaller_chunks
+
+#: An inner iteration's loss, and its parts for the log.
+Losses = tuple[Tensor, dict[str, Tensor]]
 
 
 @GRADIENTS.register_module(name='sampled')
@@ -19,7 +30,38 @@ class SampledGradient:
     that is scored. What is not sampled is read from Z as it was last encoded.
 
     Source: Patch Gradient Descent (Gupta et al. 2023, arXiv:2301.13817).
+
+    Args:
+        chunk_size: Patches that carry gradient through theta1 at once. None: all K. Fewer cost one
+            more forward pass of theta1 and change nothing else.
+        latent: Where Z is kept, the arguments of :class:`mmpatch.patching.Storage`.
+
+    Raises:
+        ValueError: If the chunk size is below 1.
     """
+
+    samples = True
+
+    def __init__(
+        self, chunk_size: int | None = None, latent: dict[str, Any] | None = None
+    ) -> None:
+        if chunk_size is not None and chunk_size < 1:
+            raise ValueError(f'chunk_size must be at least 1 patch or None, got {chunk_size}')
+        self.chunk_size = chunk_size
+        self.storage = Storage(**(latent or {}))
+
+    def check(self, model: PatchModel) -> None:
+        """Warn of BatchNorm in training mode; the training is possible, but not what it seems."""
+        names = training_norms(model)
+        if names:
+            print_log(
+                f'{len(names)} BatchNorm layers are in training mode (first: {names[0]}). Each '
+                'would normalise by the statistics of the few patches that it happens to see, and '
+                'the fill and the gradient pass would see different ones. Set model.norm_eval=True '
+                "or use norm_cfg=dict(type='GN', num_groups=32)",
+                logger='current',
+                level=logging.WARNING,
+            )
 
     def __call__(self, context: BatchContext) -> dict[str, Tensor]:
         """Train on one batch.
@@ -30,42 +72,66 @@ class SampledGradient:
         Returns:
             Losses of the batch: the mean over its inner iterations.
         """
-        model, batch, optim = context.model, context.batch, context.optim_wrapper
-        with context.timed('fill'), optim.optim_context(model):
-            latent = fill_without_statistics(context)
+        model, batch = context.model, context.batch
+        with context.timed('fill'):
+            latent, model.chunk_size = with_smaller_chunks(
+                context, model.chunk_size, lambda chunk: self._fill(context, chunk)
+            )
+        everything = model.scored(batch, torch.arange(batch.num_patches))
         parts = []
         for chosen in context.draws:
             with context.timed('inner'):
-                with optim.optim_context(model):
-                    live = model.encode(batch.read(chosen))
-                    around = model.encode_global(batch)
-                    scored = model.scored(batch, chosen)
-                    losses = model.loss_at(batch, latent.with_live(chosen, live), around, scored)
-                loss, logged = model.parse_losses(losses)
-                context.backward(loss)
-                latent.write(chosen, live)
-            everything = model.scored(batch, torch.arange(batch.num_patches))
-            share = len(scored) / len(everything)
-            parts.append(({k: v.detach() for k, v in logged.items()}, share))
+                loss, logged = self._inner_iteration(context, latent, chosen)
+                context.end_inner_iteration(loss)
+            share = len(model.scored(batch, chosen)) / len(everything)
+            parts.append(({name: value.detach() for name, value in logged.items()}, share))
         return mean_losses(parts)
 
+    def _fill(self, context: BatchContext, chunk_size: int) -> Latent:
+        model = context.model
+        with context.optim_wrapper.optim_context(model), without_statistics(model):
+            return Latent.fill(context.batch, model.encode, chunk_size, self.storage)
 
-def fill_without_statistics(context: BatchContext) -> Latent:
-    """Fill Z and leave the running statistics of normalisation layers as they are.
+    def _inner_iteration(self, context: BatchContext, latent: Latent, chosen: Tensor) -> Losses:
+        size = len(chosen)
 
-    Layers in training mode still normalise by the statistics of their input, as they will in the
-    gradient pass.
-    """
-    modules = [
-        module
-        for module in context.model.modules()  # type: ignore[attr-defined]
-        if isinstance(module, torch.nn.modules.batchnorm._NormBase) and module.training
-    ]
-    tracking = [module.track_running_stats for module in modules]
-    try:
-        for module in modules:
-            module.track_running_stats = False
-        return Latent.fill(context.batch, context.model.encode, context.model.chunk_size)
-    finally:
-        for module, value in zip(modules, tracking):
-            module.track_running_stats = value
+        def run(chunk: int) -> Losses:
+            gradient = self._at_once if chunk >= size else self._in_chunks
+            return gradient(context, latent, chosen, chunk)
+
+        first = min(self.chunk_size or size, size)
+        losses, chunk = with_smaller_chunks(context, first, run)
+        if chunk < first:
+            self.chunk_size = chunk
+        return losses
+
+    @staticmethod
+    def _at_once(context: BatchContext, latent: Latent, chosen: Tensor, _: int) -> Losses:
+        """Plain backward through all chosen patches."""
+        model, batch = context.model, context.batch
+        with context.optim_wrapper.optim_context(model):
+            live = model.encode(batch, chosen)
+            around = model.encode_global(batch)
+            scored = model.scored(batch, chosen)
+            losses = model.loss_at(batch, latent.with_live(chosen, live), around, scored)
+        loss, logged = model.parse_losses(losses)
+        context.backward(loss)
+        latent.write(chosen, live)
+        return loss.detach(), logged
+
+    @staticmethod
+    def _in_chunks(context: BatchContext, latent: Latent, chosen: Tensor, chunk: int) -> Losses:
+        """The same gradient with a graph of one chunk at a time."""
+        latent.gradients = None
+        work = ReplayPass(context, latent, chosen)
+        for part in chosen.split(chunk):
+            work.encode(part)
+        scored = context.model.scored(context.batch, chosen)
+        for part in scored.split(chunk) if context.model.local else [scored]:
+            work.score(part)
+        for part in chosen.split(chunk):
+            work.replay(part)
+        work.replay_global()
+        latent.gradients = None
+        assert work.loss is not None
+        return work.loss, dict(work.losses)

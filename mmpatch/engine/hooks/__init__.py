@@ -1,8 +1,8 @@
 """Hooks."""
 
 from .checkpoint_guard_hook import CheckpointGuardHook
-from .norm_eval_hook import NormEvalHook
+from .baseline_settings_hook import BaselineSettingsHook
 from .pending_gradient_hook import PendingGradientHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 
-__all__ = ['CheckpointGuardHook', 'NormEvalHook', 'PendingGradientHook', 'SafeCheckpointHook']
+__all__ = ['CheckpointGuardHook', 'BaselineSettingsHook', 'PendingGradientHook', 'SafeCheckpointHook']

@@ -11,9 +11,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import Tensor
 
-from mmpatch.engine.gradients import BatchContext, NonFiniteLossError
+from mmpatch.engine.gradients import BatchContext, GradientStrategy, NonFiniteLossError
 from mmpatch.engine.hooks import PendingGradientHook
-from mmpatch.models.patch_model import warn_of_training_norms
 from mmpatch.models.protocol import PatchModel
 from mmpatch.patching import PatchBatch, PatchSampler, PatchSchedule
 from mmpatch.registry import GRADIENTS, LOOPS
@@ -25,7 +24,8 @@ class PatchGDMixin:
     """Replaces the one ``train_step`` of a host loop by J inner iterations.
 
     Args:
-        gradient: The gradient strategy, ``'sampled'``.
+        gradient: The gradient strategy, ``'sampled'`` or ``'exact'``, or a config with more of its
+            settings, such as ``dict(type='exact', chunk_size=2)``.
         sampling_rate: Share of the patches that one inner iteration trains on, in (0, 1].
         inner_iterations: Number J of inner iterations a batch; None: once through the grid.
 
@@ -42,18 +42,22 @@ class PatchGDMixin:
     def __init__(
         self,
         *args: Any,
-        gradient: str = 'sampled',
+        gradient: str | dict[str, Any] = 'sampled',
         sampling_rate: float = 0.25,
         inner_iterations: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.schedule = PatchSchedule(sampling_rate, inner_iterations)
+        settings = dict(type=gradient) if isinstance(gradient, str) else dict(gradient)
         known = sorted(GRADIENTS.module_dict)
-        if gradient not in known:
+        if settings.get('type') not in known:
             raise ValueError(
-                f'gradient must be one of {", ".join(map(repr, known))}; got {gradient!r}'
+                f'gradient must be one of {", ".join(map(repr, known))}, or a config of one of '
+                f'them; got {gradient!r}'
             )
-        self.gradient = GRADIENTS.build(dict(type=gradient))
+        self.gradient: GradientStrategy = GRADIENTS.build(settings)
+        if not self.gradient.samples:
+            self.schedule = PatchSchedule(sampling_rate=1.0, inner_iterations=1)
         super().__init__(*args, **kwargs)
         model = self._bare_model
         if not isinstance(model, PatchModel):
@@ -62,8 +66,9 @@ class PatchGDMixin:
                 f"'mmpatch.PatchDetector'; got {type(model).__name__}. For other models use "
                 "mmengine's own train loops"
             )
+        model.train()
+        self.gradient.check(model)
         self.runner.register_hook(PendingGradientHook(), priority='VERY_LOW')
-        self._warned_of_norms = False
 
     @property
     def _bare_model(self) -> Any:
@@ -73,9 +78,6 @@ class PatchGDMixin:
     def train_step(self, data_batch: dict[str, Any]) -> dict[str, Any]:
         """Train on one batch of the data loader; what to log."""
         model = self._bare_model
-        if not self._warned_of_norms:
-            warn_of_training_norms(model)
-            self._warned_of_norms = True
         data = model.data_preprocessor(data_batch, True)
         batch = model.cut(data['inputs'], data['data_samples'])
         context = BatchContext(

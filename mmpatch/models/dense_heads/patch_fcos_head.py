@@ -114,7 +114,8 @@ class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
         """
         if self.layout == 'stack':
             return self._stacked_maps(batch, latent, context, scored)
-        if self.loss_region == 'sampled' and torch.is_grad_enabled():
+        at_once = self.loss_region == 'sampled' and torch.is_grad_enabled()
+        if at_once or len(scored) <= self.score_chunk:
             return self._tiled_maps(batch, latent, context, scored)
         parts = [
             checkpoint(self._tiled_maps, batch, latent, context, part, use_reentrant=False)
@@ -134,13 +135,19 @@ class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
         count, r = len(self.strides), self.radius
         fused = []
         for level, cells in enumerate(latent.levels):
-            inside = latent.inside(level, scored, r)
             local = latent.windows(level, scored, r)
+            inside = latent.inside(level, scored, r).to(local)
             around = None
             if context is not None:
                 h, w = cells.shape[-2:]
                 around = global_windows(context[level], batch, scored, (h, w), r) * inside
-            fused.append(self.aggregators[level // count](local, around) * inside)
+            x = self.aggregators[level // count](local, around)
+            if x.shape != local.shape:
+                raise ValueError(
+                    f'{type(self.aggregators[0]).__name__} must return maps of the shape of the '
+                    f'local ones, {tuple(local.shape)}; it returned {tuple(x.shape)}'
+                )
+            fused.append(x * inside)
         outs = self(list(zip(fused[:count], fused[count:])))
         scores, boxes, centers = ([x[..., r:-r, r:-r] for x in kind] for kind in outs)
         return scores, boxes, centers

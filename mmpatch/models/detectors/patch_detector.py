@@ -69,6 +69,11 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
                 f'{self.bbox_head.radius * max(strides)}, or drop the coarsest level'
             )
 
+    @property
+    def local(self) -> bool:
+        """Whether theta2 sees a patch and its neighbours alone; not so if patches are stacked."""
+        return bool(self.bbox_head.layout == 'tile')
+
     def extract_patches(self, patches: Tensor) -> Features:
         """Backbone, neck and towers, (K, C, side, side) -> 2L maps (K, F, h_l, w_l)."""
         patches = patches.contiguous(memory_format=self.memory_format)
@@ -97,7 +102,7 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         """Losses of the whole batch with gradient through every patch, all in memory at once."""
         batch = self.cut(batch_inputs, batch_data_samples)
         everything = torch.arange(batch.num_patches)
-        latent = Latent.of_live(batch, self.encode(batch.read(everything)))
+        latent = Latent.of_live(batch, self.encode(batch, everything))
         scored = self.bbox_head.scored(batch, everything)
         return self.loss_at(batch, latent, self.encode_global(batch), scored)
 

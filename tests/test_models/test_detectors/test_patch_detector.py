@@ -106,7 +106,7 @@ def test_fill_equals_what_evaluation_computes(halo: int) -> None:
     model = build_detector(patch_size=64, halo=halo).train()
     batch = model.cut([image(100, 130)], [sample(100, 130)])
     filled = model.fill(batch).levels
-    expected = model.eval().encode(batch.read(torch.arange(batch.num_patches)))
+    expected = model.eval().encode(batch, torch.arange(batch.num_patches))
     assert filled[0].shape[-1] == 64 // STRIDES[0]
     for level, reference in zip(filled, expected):
         torch.testing.assert_close(level, reference.detach())
@@ -157,7 +157,7 @@ def test_theta1_learns_from_local_and_from_global_patches() -> None:
     batch = model.cut([image(130, 100)], [sample(130, 100)])
     latent, everything = model.fill(batch), torch.arange(batch.num_patches)
     chosen = torch.tensor([0])
-    live = model.encode(batch.read(chosen))
+    live = model.encode(batch, chosen)
     fixed = tuple(x.detach() for x in model.encode_global(batch))
     sum(model.loss_at(batch, latent.with_live(chosen, live), fixed, everything).values()).backward()
     assert model.backbone.layer2[0].conv1.weight.grad.abs().sum() > 0
@@ -255,7 +255,7 @@ def test_live_latent_is_plain_autograd() -> None:
     model = build_detector(patch_size=64)
     batch = model.cut([image(130, 100)], [sample(130, 100)])
     everything = torch.arange(batch.num_patches)
-    features = model.encode(batch.read(everything))
+    features = model.encode(batch, everything)
     latent = Latent.of_live(batch, features)
     window = latent.windows(0, torch.tensor([0]), 1)
     assert window.requires_grad

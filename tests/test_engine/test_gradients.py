@@ -1,0 +1,318 @@
+"""Equalities of the gradients, in float64, for all tasks: the proof that training is right."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from mmpatch.engine.gradients import BatchContext, ExactGradient, SampledGradient
+from mmpatch.engine.gradients.base import without_statistics
+from mmpatch.patching import Latent, PatchStore
+from mmpatch.testing.tasks import TASKS, Task
+from mmpatch.testing.tiny_detector import build_detector, gradients
+
+VARIANTS = [
+    pytest.param(task, variant, id=f'{task}-{i}')
+    for task in TASKS
+    for i, variant in enumerate(task.variants)
+]
+
+
+@pytest.fixture(autouse=True)
+def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stock FCOS casts boxes to float32, which would hide differences below 1e-7."""
+    monkeypatch.setattr(torch.Tensor, 'float', lambda tensor: tensor)
+
+
+def context_of(task: Task, model: Any, draws: list[Tensor] | None = None) -> BatchContext:
+    """A batch of two images, and an optimizer that never steps."""
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=1_000)
+    wrapper.initialize_count_status(model, 0, -1)
+    batch = model.cut(task.images(), task.samples())
+    everything = [torch.arange(batch.num_patches)]
+    return BatchContext(model, batch, draws or everything, wrapper, ['a', 'b'])
+
+
+Gradients = dict[str, Tensor]
+
+
+def run(
+    strategy: Any, task: Task, model: nn.Module, draws: list[Tensor] | None = None
+) -> tuple[dict[str, Tensor], Gradients]:
+    """The logged losses and the gradients that a strategy leaves."""
+    model.zero_grad()
+    logged = strategy(context_of(task, model, draws))
+    found = {name: grad * 1_000 for name, grad in gradients(model).items()}
+    model.zero_grad()
+    return logged, found
+
+
+def autograd(task: Task, model: Any) -> tuple[dict[str, Tensor], Gradients]:
+    """Losses and gradients of the composite held in memory at once."""
+    model.zero_grad()
+    losses = model.loss(task.images(), task.samples())
+    sum(losses.values()).backward()
+    found = gradients(model)
+    model.zero_grad()
+    return {name: value.detach() for name, value in losses.items()}, found
+
+
+def assert_equal(found: Gradients, expected: Gradients, tolerance: float = 1e-9) -> None:
+    assert set(found) == set(expected)
+    for name, grad in expected.items():
+        error = (found[name] - grad).norm() / grad.norm().clamp(min=1e-12)
+        assert error < tolerance, f'{name}: {error}'
+
+
+@pytest.mark.parametrize(('task', 'variant'), VARIANTS)
+@pytest.mark.parametrize('chunk', [1, 3, 100])
+def test_exact_is_plain_autograd(task: Task, variant: dict[str, Any], chunk: int) -> None:
+    model = task.build(**variant)
+    expected_losses, expected = autograd(task, model)
+    logged, found = run(ExactGradient(chunk), task, model)
+    assert_equal(found, expected)
+    for name, value in expected_losses.items():
+        torch.testing.assert_close(logged[name], value, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize(('task', 'variant'), VARIANTS)
+def test_sampled_with_rate_one_is_exact(task: Task, variant: dict[str, Any]) -> None:
+    model = task.build(**variant)
+    logged, found = run(SampledGradient(), task, model)
+    expected_losses, expected = run(ExactGradient(2), task, model)
+    assert_equal(found, expected)
+    torch.testing.assert_close(logged['loss'], expected_losses['loss'], rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize(('task', 'variant'), VARIANTS)
+@pytest.mark.parametrize('chunk', [1, 2])
+def test_sampled_in_chunks_is_sampled_at_once(
+    task: Task, variant: dict[str, Any], chunk: int
+) -> None:
+    model = task.build(**variant)
+    draws = [torch.tensor([1, 4, 5]), torch.tensor([0, 7])]
+    expected_losses, expected = run(SampledGradient(), task, model, draws)
+    logged, found = run(SampledGradient(chunk), task, model, draws)
+    assert_equal(found, expected)
+    torch.testing.assert_close(logged['loss'], expected_losses['loss'], rtol=1e-10, atol=0)
+
+
+def test_sampled_holds_the_other_patches_fixed() -> None:
+    """Two patches carry gradient, the rest of Z is a constant; compared with autograd on a Z
+    that is put together by hand."""
+    task = TASKS[0]
+    model: Any = task.build(head=dict(loss_region='full'))
+    chosen = torch.tensor([1, 4])
+    _, found = run(SampledGradient(), task, model, [chosen])
+    batch = model.cut(task.images(), task.samples())
+    everything = torch.arange(batch.num_patches)
+    mixed = []
+    for level in model.encode(batch, everything):
+        live = torch.zeros(len(level), 1, 1, 1, dtype=torch.bool)
+        live[chosen] = True
+        mixed.append(torch.where(live, level, level.detach()))
+    latent = Latent.of_live(batch, tuple(mixed))
+    losses = model.loss_at(batch, latent, model.encode_global(batch), everything)
+    sum(losses.values()).backward()
+    assert_equal(found, gradients(model))
+
+
+def test_z_remembers_what_the_inner_iterations_encoded() -> None:
+    """With one round over the grid and no step, Z ends as it was filled: nothing is misplaced."""
+    task = TASKS[0]
+    model: Any = task.build()
+    draws = [torch.tensor([3, 5, 7]), torch.tensor([0, 1, 2]), torch.tensor([4, 6])]
+    context = context_of(task, model, draws)
+    written: list[Latent] = []
+    original = Latent.write
+
+    def write(latent: Latent, *args: Any) -> None:
+        original(latent, *args)
+        written.append(latent)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Latent, 'write', write)
+        SampledGradient()(context)
+    for level, expected in zip(written[-1].levels, model.fill(context.batch).levels):
+        torch.testing.assert_close(level, expected)
+
+
+@pytest.mark.parametrize('strategy', [SampledGradient(), SampledGradient(1)])
+def test_running_statistics_move_once_a_gradient(strategy: SampledGradient) -> None:
+    model = build_detector(patch_size=64)
+    model.backbone.norm_eval = False
+    model.train()
+    before = copy.deepcopy(model.state_dict())
+    with without_statistics(model):
+        model.fill(context_of(TASKS[0], model).batch)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    strategy(context_of(TASKS[0], model, [torch.tensor([0])]))
+    counts = {v.item() for n, v in model.state_dict().items() if 'num_batches_tracked' in n}
+    assert counts == {2}, 'once for the patch and once for the global patch'
+
+
+@pytest.mark.parametrize(
+    'make', [lambda: ExactGradient(2), lambda: SampledGradient(2)], ids=['exact', 'sampled']
+)
+def test_dropout_is_the_same_in_both_passes(make: Callable[[], Any]) -> None:
+    task = TASKS[0]
+    model: Any = task.build()
+    model.extract_patches = lambda x, host=model.extract_patches: tuple(
+        nn.functional.dropout(f, 0.5) for f in host(x)
+    )
+    seen: dict[tuple[int, ...], list[Tensor]] = {}
+    original = model.encode
+
+    def encode(batch: Any, indices: Tensor) -> Any:
+        features = original(batch, indices)
+        seen.setdefault(tuple(indices.tolist()), []).append(features[0].detach())
+        return features
+
+    model.encode = encode
+    run(make(), task, model, [torch.tensor([1, 4, 5])])
+    replayed = [v[-2:] for v in seen.values() if len(v) > 1]
+    assert replayed
+    for first, second in replayed:
+        assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize(('dtype', 'tolerance'), [('bfloat16', 0.05), ('float32', 1e-6)])
+def test_a_coarser_latent_has_a_bounded_error(dtype: str, tolerance: float) -> None:
+    task = TASKS[0]
+    model = task.build()
+    _, expected = run(ExactGradient(2), task, model)
+    _, found = run(ExactGradient(2, latent=dict(device='cpu', dtype=dtype)), task, model)
+    whole, other = (torch.cat([g.flatten() for g in grads.values()]) for grads in (expected, found))
+    assert 0 < (other - whole).norm() / whole.norm() < tolerance
+
+
+def test_with_enough_halo_exact_is_the_untiled_stock_model() -> None:
+    """A shallow theta1 without GroupNorm, whose receptive field the halo covers."""
+    from mmpatch.testing.shallow_detector import shallow_pair
+
+    ours, stock = shallow_pair(patch_size=64, halo=32)
+    task = Task('shallow', lambda: ours, lambda: [TASKS[0].samples()[0]])
+    picture = nn.functional.pad(task.images()[0], (0, 28, 0, 62))
+    object.__setattr__(task, 'images', lambda: [picture])
+    logged, found = run(ExactGradient(2), task, ours)
+    data = stock.data_preprocessor(dict(inputs=[picture], data_samples=task.samples()), True)
+    losses = stock.loss(data['inputs'].double(), data['data_samples'])
+    sum(losses.values()).backward()
+    for name, value in losses.items():
+        torch.testing.assert_close(logged[name], value.detach(), rtol=1e-10, atol=0)
+    aggregators = {name: grad for name, grad in found.items() if 'aggregators' in name}
+    assert aggregators
+    assert_equal({n: g for n, g in found.items() if n not in aggregators}, gradients(stock))
+
+
+def test_memory_of_exact_is_two_rows_of_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS[0]
+    model: Any = task.build()
+    made: list[int] = []
+    original = PatchStore.__init__
+
+    def init(store: PatchStore, *args: Any) -> None:
+        original(store, *args)
+        made.append(len(store.levels[0]))
+
+    monkeypatch.setattr(PatchStore, '__init__', init)
+    picture = nn.functional.pad(task.images()[0], (0, 0, 0, 64 * 9))
+    batch = model.cut([picture], task.samples()[:1])
+    assert batch.num_patches == 24
+    context = context_of(task, model)
+    context.batch = batch
+    ExactGradient()(context)
+    assert made == [6, 6]  # features and their gradients: two rows of two, and the next two
+
+
+class OutOfMemoryOnce:
+    """theta1 with gradient fails once for more than ``room`` patches, half way through."""
+
+    def __init__(self, model: Any, room: int) -> None:
+        self.model, self.room, self.failures, self.calls = model, room, 0, 0
+        self.original = model.encode
+        model.encode = self
+
+    def __call__(self, batch: Any, indices: Tensor) -> Any:
+        features = self.original(batch, indices)
+        if torch.is_grad_enabled():
+            self.calls += 1
+            if len(indices) > self.room and self.calls > 1:
+                self.failures += 1
+                features[0].sum().backward()  # a part of the gradient has arrived already
+                raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate')
+        return features
+
+
+@pytest.mark.parametrize('kind', [ExactGradient, SampledGradient])
+def test_out_of_memory_repeats_the_step_with_half_the_chunk(kind: Any) -> None:
+    task = TASKS[0]
+    model: Any = task.build()
+    draws = [torch.tensor([0]), torch.tensor([1, 4, 5, 6])]
+    if kind is ExactGradient:
+        draws = []
+    waiting = {p: torch.rand_like(p) for p in model.parameters() if p.requires_grad}
+    results = []
+    for fails in (False, True):
+        strategy = kind(4)
+        context = context_of(task, model, draws)
+        for parameter, grad in waiting.items():
+            parameter.grad = grad.clone()
+        if fails:
+            limited = OutOfMemoryOnce(model, 2)
+        strategy(context)
+        results.append(gradients(model))
+    assert limited.failures == 1 and strategy.chunk_size == 2
+    assert_equal(results[1], results[0], tolerance=1e-9)
+
+
+def test_out_of_memory_with_one_patch_says_what_to_do() -> None:
+    task = TASKS[0]
+    model: Any = task.build()
+    OutOfMemoryOnce(model, 0)
+    with pytest.raises(RuntimeError, match=r'one patch at a time: use a smaller model.patch_size'):
+        run(ExactGradient(4), task, model)
+
+
+def test_other_errors_are_not_swallowed() -> None:
+    task = TASKS[0]
+    model: Any = task.build()
+
+    def encode(*_: Any) -> None:
+        raise RuntimeError('shape mismatch')
+
+    model.encode = encode
+    with pytest.raises(RuntimeError, match='^shape mismatch$'):
+        run(ExactGradient(4), task, model)
+
+
+def test_exact_refuses_batchnorm_in_training() -> None:
+    model: Any = TASKS[0].build()
+    ExactGradient().check(model)
+    model.backbone.norm_eval = False
+    model.train()
+    with pytest.raises(ValueError, match=r'20 BatchNorm layers .*norm_eval=True, or use norm_cfg'):
+        ExactGradient().check(model)
+
+
+@pytest.mark.parametrize('kind', [ExactGradient, SampledGradient])
+def test_bad_settings(kind: Any) -> None:
+    with pytest.raises(ValueError, match='chunk_size must be at least 1'):
+        kind(chunk_size=0)
+    with pytest.raises(ValueError, match='dtype must be a floating point type'):
+        kind(latent=dict(dtype='int8'))
+
+
+def test_an_aggregator_that_breaks_the_contract() -> None:
+    task = TASKS[0]
+    model: Any = task.build()
+    model.bbox_head.aggregators[0].conv = nn.Conv2d(32, 8, 3, padding=1).double()
+    with pytest.raises(ValueError, match=r'ConvAggregator must return .*\(1, 16, 12, 12\).*\(1, 8'):
+        run(ExactGradient(), task, model)
