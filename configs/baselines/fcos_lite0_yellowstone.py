@@ -2,7 +2,7 @@
 # ../patch_fcos_yellowstone.py; backbone, frozen blocks, head and optimizer are the same.
 #   python tools/train.py configs/baselines/fcos_lite0_yellowstone.py
 _base_ = ['../patch_fcos_yellowstone.py']
-scale_factor = 0.25
+scale_factor = 0.19
 
 model = dict(
     _delete_=True,
