@@ -35,6 +35,11 @@ def parse_args() -> argparse.Namespace:
         help='resume from this checkpoint, or without a value from the latest of the work dir',
     )
     parser.add_argument(
+        '--memory-budget',
+        help='memory that training may take, such as 4GiB: of the GPU, or of the process on a CPU; '
+        'patches go through the model in chunks that keep it, with the same result',
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -69,6 +74,13 @@ def main() -> None:
                 '--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in the config'
             )
         cfg.auto_scale_lr.enable = True
+    if args.memory_budget is not None:
+        if 'PatchGD' not in str(cfg.train_cfg.get('type')):
+            raise ValueError(
+                '--memory-budget needs a patch-wise train loop, such as mmpatch.PatchGDTrainLoop; '
+                f'the config has {cfg.train_cfg.get("type", "by_epoch=...")}'
+            )
+        cfg.train_cfg.memory_budget = args.memory_budget
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume

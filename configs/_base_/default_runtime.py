@@ -23,6 +23,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='NumClassCheckHook'),
     dict(type='mmpatch.CheckpointGuardHook'),
+    dict(type='mmpatch.MemoryHook'),
 ]
 
 env_cfg = dict(

@@ -44,6 +44,7 @@ param_scheduler = [
 custom_hooks = [
     dict(type='NumClassCheckHook'),
     dict(type='mmpatch.CheckpointGuardHook'),
+    dict(type='mmpatch.MemoryHook'),
     dict(
         type='mmpatch.BaselineSettingsHook',
         frozen={{_base_.model.frozen}},

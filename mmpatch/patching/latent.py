@@ -14,6 +14,7 @@ from .batch import PatchBatch
 from .grid import NEIGHBOURHOOD
 from .store import ALL, Features, PatchStore, Storage
 
+
 def chunks(indices: Tensor, size: int) -> Iterator[Tensor]:
     """Go through patch numbers (S,) in portions of at most ``size``."""
     return iter(indices.split(size))
@@ -90,6 +91,11 @@ class Latent:
         if self._live is None:
             raise RuntimeError('nothing has been written to this latent yet')
         return self._live
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of what is remembered and collected [bytes]."""
+        return sum(s.nbytes for s in (self.values, self.gradients) if s is not None)
 
     def with_live(self, indices: Tensor, features: Features) -> Latent:
         """The same latent with the features of some patches replaced by ones that carry gradient.

@@ -13,6 +13,8 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmpatch.benchmark.models import stock_cfg
+
 STRIDES = (8, 16, 32)
 NUM_CLASSES = 3
 
@@ -81,15 +83,7 @@ def build_stock_detector(seed: int = 0, double: bool = True, **kwargs: Any) -> n
 
 def stock_detector_cfg(**kwargs: Any) -> dict[str, Any]:
     """Stock FCOS with the settings of :func:`detector_cfg`."""
-    cfg = detector_cfg(**kwargs)
-    for key in ('patch_size', 'halo', 'chunk_size', 'global_patch', 'small_images'):
-        cfg.pop(key, None)
-    cfg['type'] = 'FCOS'
-    cfg['data_preprocessor']['type'] = 'DetDataPreprocessor'
-    cfg['bbox_head']['type'] = 'FCOSHead'
-    for key in ('layout', 'loss_region', 'aggregator', 'score_chunk'):
-        cfg['bbox_head'].pop(key, None)
-    return cfg
+    return stock_cfg(detector_cfg(**kwargs))
 
 
 def build(cfg: dict[str, Any], seed: int = 0, double: bool = True) -> nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ def load_config(
     Raises:
         ValueError: If a key of the config is misspelt.
     """
+    warnings.filterwarnings('ignore', message='torch.meshgrid')  # mmdet's calls; nothing to do
     cfg = Config.fromfile(path)
     cfg.launcher = launcher
     cfg.merge_from_dict(options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from pathlib import Path
 
 import torch
 
@@ -21,3 +22,15 @@ def peak_memory() -> dict[str, float]:
         peak['allocated'] = torch.cuda.max_memory_allocated() / 2**30
         peak['reserved'] = torch.cuda.max_memory_reserved() / 2**30
     return peak
+
+
+def resident_memory() -> int:
+    """Memory of this process now (RSS) [bytes]."""
+    pages = int(Path('/proc/self/statm').read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def available_memory() -> int:
+    """Memory of the host that a process can still take without swapping [bytes]."""
+    lines = Path('/proc/meminfo').read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith('MemAvailable')) * 1024

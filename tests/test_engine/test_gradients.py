@@ -289,7 +289,7 @@ def test_other_errors_are_not_swallowed() -> None:
         raise RuntimeError('shape mismatch')
 
     model.encode = encode
-    with pytest.raises(RuntimeError, match='^shape mismatch$'):
+    with pytest.raises(RuntimeError, match=r'^shape mismatch$'):
         run(ExactGradient(4), task, model)
 
 

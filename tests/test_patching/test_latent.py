@@ -112,8 +112,9 @@ def test_collected_gradients_are_those_of_autograd(
         for part in (torch.tensor([5, 0]), torch.tensor([13, 1, 7])):
             for level in (0, 1):
                 windows = latent.windows(level, part, radius)
-                (windows * torch.linspace(0, 1, windows.numel()).reshape(windows.shape)).sum(
-                ).backward()
+                (
+                    windows * torch.linspace(0, 1, windows.numel()).reshape(windows.shape)
+                ).sum().backward()
     asked = torch.arange(14) if which is None else which
     for got, feature in zip(collecting.gradient(asked), features):
         torch.testing.assert_close(got, feature.grad[asked])

@@ -28,8 +28,7 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=1,
-    num_workers=1,
-    worker_init_fn=dict(type='mmpatch.seed_worker'),
+    num_workers=0,  # one image an epoch: a worker would be started anew for each, which is slower
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,

@@ -14,6 +14,7 @@ from mmengine.dist import all_reduce_params, get_world_size
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
+from mmpatch.engine.memory.meter import SavedTensors
 from mmpatch.models.protocol import PatchModel
 from mmpatch.patching import PatchBatch
 
@@ -33,6 +34,8 @@ class BatchContext:
         optim_wrapper: mmengine's optimizer wrapper; owns accumulation, clipping and precision.
         names: Names of the images, for messages.
         times: Seconds spent by stage, for the log.
+        memory: What of the training takes how much memory [bytes], as far as it is known; kept
+            from batch to batch.
     """
 
     model: PatchModel
@@ -41,6 +44,7 @@ class BatchContext:
     optim_wrapper: OptimWrapper
     names: Sequence[str]
     times: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    memory: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -50,6 +54,16 @@ class BatchContext:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.times[stage] += perf_counter() - start
+
+    @contextmanager
+    def counted(self, what: str) -> Iterator[None]:
+        """Note what autograd keeps of a block, the first time that it is run."""
+        if what in self.memory:
+            yield
+            return
+        with SavedTensors(known=self.parameters) as saved:
+            yield
+        self.memory[what] = saved.nbytes
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of (a part of) the loss of an inner iteration, scaled for the step.

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmpatch.models.patch_model import training_norms
 from mmpatch.models.protocol import PatchModel
 from mmpatch.patching import Latent, Storage
-from mmpatch.patching.wavefront import everything, in_flight, wavefront
+from mmpatch.patching.wavefront import Stage, everything, in_flight, wavefront
 from mmpatch.registry import GRADIENTS
 
 from .base import BatchContext
@@ -80,7 +80,13 @@ class ExactGradient:
         work = ReplayPass(context, Latent(context.batch, in_flight(visits), self.storage))
         for stage, part in visits:
             with context.timed(stage.value):
-                getattr(work, stage.value)(part)
+                if stage is Stage.ENCODE:
+                    work.encode(part)
+                elif stage is Stage.SCORE:
+                    local = context.model.local
+                    work.score(part if local else context.model.scored(context.batch, part))
+                else:
+                    work.replay(part)
         with context.timed('replay'):
             work.replay_global()
         return work

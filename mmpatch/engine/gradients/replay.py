@@ -82,11 +82,12 @@ class ReplayPass:
         self.latent.write(part, features)
         if self.latent.gradients is None:
             self.latent.collect(self.collected, features)
+            self.context.memory['latent'] = self.latent.nbytes
 
     def score(self, part: Tensor) -> None:
         """theta2 and the loss of patches (S,), and backward to what is remembered."""
         model = self.context.model
-        with self._precision():
+        with self._precision(), self.context.counted('theta2'):
             losses = model.loss_at(self.context.batch, self.latent, self.around, part)
         loss, logged = model.parse_losses(losses)
         self.context.backward(loss)
@@ -97,7 +98,7 @@ class ReplayPass:
     def replay(self, part: Tensor) -> None:
         """Encode patches (K,) as before, with graph, and go on backward from what was collected."""
         state = self._states.pop(int(part[0]))
-        with state.borrowed(), self._precision():
+        with state.borrowed(), self._precision(), self.context.counted('theta1'):
             features = self.context.model.encode(self.context.batch, part)
         _push(features, self.latent.gradient(part))
 

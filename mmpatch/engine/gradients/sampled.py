@@ -42,9 +42,7 @@ class SampledGradient:
 
     samples = True
 
-    def __init__(
-        self, chunk_size: int | None = None, latent: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, chunk_size: int | None = None, latent: dict[str, Any] | None = None) -> None:
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f'chunk_size must be at least 1 patch or None, got {chunk_size}')
         self.chunk_size = chunk_size
@@ -77,6 +75,7 @@ class SampledGradient:
             latent, model.chunk_size = with_smaller_chunks(
                 context, model.chunk_size, lambda chunk: self._fill(context, chunk)
             )
+        context.memory['latent'] = latent.nbytes
         everything = model.scored(batch, torch.arange(batch.num_patches))
         parts = []
         for chosen in context.draws:
@@ -110,10 +109,12 @@ class SampledGradient:
         """Plain backward through all chosen patches."""
         model, batch = context.model, context.batch
         with context.optim_wrapper.optim_context(model):
-            live = model.encode(batch, chosen)
-            around = model.encode_global(batch)
+            with context.counted('theta1'):
+                live = model.encode(batch, chosen)
+                around = model.encode_global(batch)
             scored = model.scored(batch, chosen)
-            losses = model.loss_at(batch, latent.with_live(chosen, live), around, scored)
+            with context.counted('theta2'):
+                losses = model.loss_at(batch, latent.with_live(chosen, live), around, scored)
         loss, logged = model.parse_losses(losses)
         context.backward(loss)
         latent.write(chosen, live)

@@ -1,8 +1,15 @@
 """Hooks."""
 
-from .checkpoint_guard_hook import CheckpointGuardHook
 from .baseline_settings_hook import BaselineSettingsHook
+from .checkpoint_guard_hook import CheckpointGuardHook
+from .memory_hook import MemoryHook
 from .pending_gradient_hook import PendingGradientHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 
-__all__ = ['CheckpointGuardHook', 'BaselineSettingsHook', 'PendingGradientHook', 'SafeCheckpointHook']
+__all__ = [
+    'BaselineSettingsHook',
+    'CheckpointGuardHook',
+    'MemoryHook',
+    'PendingGradientHook',
+    'SafeCheckpointHook',
+]

@@ -10,14 +10,17 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from mmpatch.engine.gradients import BatchContext, GradientStrategy, NonFiniteLossError
 from mmpatch.engine.hooks import PendingGradientHook
+from mmpatch.engine.memory.plan import apply_plan, plan_memory
+from mmpatch.engine.memory.size import parse_size
 from mmpatch.models.protocol import PatchModel
 from mmpatch.patching import PatchBatch, PatchSampler, PatchSchedule
 from mmpatch.registry import GRADIENTS, LOOPS
 
-from .seeding import seed_everything
+from .seeding import randomness_kept, seed_everything
 
 
 class PatchGDMixin:
@@ -28,6 +31,9 @@ class PatchGDMixin:
             settings, such as ``dict(type='exact', chunk_size=2)``.
         sampling_rate: Share of the patches that one inner iteration trains on, in (0, 1].
         inner_iterations: Number J of inner iterations a batch; None: once through the grid.
+        memory_budget: Memory that the training may take, such as ``'4GiB'``: of the GPU, or of the
+            process on a CPU. Before the training starts, the gradient strategy's chunk size (and
+            on a GPU the place of Z) are chosen so that it is kept; the result stays the same.
 
     All other arguments are those of the host's loop. How many inner iterations make a step is
     the optimizer wrapper's ``accumulative_counts``.
@@ -45,8 +51,12 @@ class PatchGDMixin:
         gradient: str | dict[str, Any] = 'sampled',
         sampling_rate: float = 0.25,
         inner_iterations: int | None = None,
+        memory_budget: str | int | None = None,
         **kwargs: Any,
     ) -> None:
+        self.budget = None if memory_budget is None else parse_size(memory_budget)
+        #: What of the training takes how much memory [bytes].
+        self.memory: dict[str, int] = {}
         self.schedule = PatchSchedule(sampling_rate, inner_iterations)
         settings = dict(type=gradient) if isinstance(gradient, str) else dict(gradient)
         known = sorted(GRADIENTS.module_dict)
@@ -75,14 +85,19 @@ class PatchGDMixin:
         model = self.runner.model
         return model.module if is_model_wrapper(model) else model
 
+    def plan(self) -> None:
+        """Choose what keeps the memory budget, from a dry run on a batch of the largest image."""
+        if self.budget is None:
+            return
+        with randomness_kept():
+            context = self._context(_largest_batch(self.dataloader))
+            plan = plan_memory(context, self.gradient, self.budget)
+        apply_plan(plan, context, self.gradient)
+        self.runner.logger.info(f'Memory budget:\n{plan.table()}')
+
     def train_step(self, data_batch: dict[str, Any]) -> dict[str, Any]:
         """Train on one batch of the data loader; what to log."""
-        model = self._bare_model
-        data = model.data_preprocessor(data_batch, True)
-        batch = model.cut(data['inputs'], data['data_samples'])
-        context = BatchContext(
-            model, batch, self.draw(batch), self.runner.optim_wrapper, _names(data['data_samples'])
-        )
+        context = self._context(data_batch)
         try:
             logged: dict[str, Any] = self.gradient(context)
         except NonFiniteLossError:
@@ -90,6 +105,20 @@ class PatchGDMixin:
             raise
         logged.update({f'{stage}_time': spent for stage, spent in context.times.items()})
         return logged
+
+    def _context(self, data_batch: dict[str, Any]) -> BatchContext:
+        model = self._bare_model
+        data = model.data_preprocessor(data_batch, True)
+        batch = model.cut(data['inputs'], data['data_samples'])
+        self.memory['image'] = sum(image.nbytes for image in batch.images)
+        return BatchContext(
+            model,
+            batch,
+            self.draw(batch),
+            self.runner.optim_wrapper,
+            _names(data['data_samples']),
+            memory=self.memory,
+        )
 
     def draw(self, batch: PatchBatch) -> list[Tensor]:
         """Patches of the J inner iterations: K of each image of the batch, as flat numbers."""
@@ -144,6 +173,11 @@ class PatchGDMixin:
 class PatchGDTrainLoop(PatchGDMixin, EpochBasedTrainLoop):
     """PatchGD by epochs; accumulated gradients are stepped at the end of each epoch."""
 
+    def run(self) -> Any:
+        """The whole training."""
+        self.plan()
+        return super().run()
+
     def run_epoch(self) -> None:
         """One epoch, with data that depends on (seed, epoch, rank) alone."""
         seed_everything(self.runner.seed, self._epoch)
@@ -161,12 +195,26 @@ class PatchGDIterTrainLoop(PatchGDMixin, IterBasedTrainLoop):
 
     def run(self) -> Any:
         """The whole training."""
+        self.plan()
         self._count_inner_iterations(self._iter, self._max_iters)
         return super().run()
 
     def run_iter(self, data_batch: Sequence[dict[str, Any]]) -> None:
         """One batch."""
         self._run_iter(self._iter, data_batch)  # type: ignore[arg-type]
+
+
+def _largest_batch(dataloader: DataLoader[Any]) -> Any:
+    """A batch of the data set's largest image, as often as the batch size says."""
+    dataset: Any = dataloader.dataset
+    index = 0
+    if hasattr(dataset, 'get_data_info'):
+        dataset.full_init()
+        infos = (dataset.get_data_info(i) for i in range(len(dataset)))
+        areas = [info.get('height', 0) * info.get('width', 0) for info in infos]
+        index = areas.index(max(areas))
+    assert dataloader.collate_fn is not None
+    return dataloader.collate_fn([dataset[index]] * (dataloader.batch_size or 1))
 
 
 def _names(samples: Sequence[Any]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -22,6 +24,18 @@ def seed_everything(seed: int, epoch: int) -> None:
     random.seed(state)
     np.random.seed(state)  # noqa: NPY002 - the generator that data pipelines read
     torch.manual_seed(state)
+
+
+@contextmanager
+def randomness_kept() -> Iterator[None]:
+    """Leave the random states that data pipelines read as they are."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
 
 
 @FUNCTIONS.register_module()

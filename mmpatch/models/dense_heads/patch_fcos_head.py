@@ -253,34 +253,26 @@ class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
     # --- prediction -------------------------------------------------------------------------
 
     def predict_image(
-        self,
-        batch: PatchBatch,
-        latent: Latent,
-        context: Features | None,
-        meta: dict[str, Any],
-        rescale: bool,
+        self, batch: PatchBatch, outs: Maps, meta: dict[str, Any], rescale: bool
     ) -> InstanceData:
         """Detections in one image.
 
         Args:
             batch: A batch of this one image.
-            latent: Its filled Z.
-            context: Features of its global patch.
+            outs: What :meth:`maps` gives in all of its frames.
             meta: Its meta information, ``img_shape`` and ``scale_factor`` among it.
             rescale: Give boxes in pixels of the original image.
         """
         grid = batch.grids[0]
         if self.layout == 'stack':
-            outs = self.maps(batch, latent, context, torch.arange(1))
             own = meta['scale_factor'] if rescale else (1.0, 1.0)
             side = batch.patch_size
             factor = (side / grid.width * own[0], side / grid.height * own[1])
             meta = {**meta, 'img_shape': (side, side), 'scale_factor': factor}
             rescale = True
         else:
-            tiles = self.maps(batch, latent, context, batch.of_image(0))
             scores, boxes, centers = (
-                [grid.merge(x, crop=False)[None] for x in kind] for kind in tiles
+                [grid.merge(x, crop=False)[None] for x in kind] for kind in outs
             )
             outs = scores, boxes, centers
         found: list[InstanceData] = self.predict_by_feat(

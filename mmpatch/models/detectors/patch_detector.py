@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmpatch.models.patch_model import PatchModelMixin, check_strides
 from mmpatch.patching import Features, Latent, PatchBatch
+from mmpatch.patching.wavefront import Stage, everything, in_flight, wavefront
 from mmpatch.registry import MODELS
 
 
@@ -122,15 +123,24 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         results = []
         for image, sample in zip(batch_inputs, batch_data_samples):
             batch = self._cut([image])
-            latent, context = self.fill(batch), self.encode_global(batch)
-            results.append(
-                self.bbox_head.predict_image(batch, latent, context, sample.metainfo, rescale)
-            )
+            outs = self._maps(batch)
+            results.append(self.bbox_head.predict_image(batch, outs, sample.metainfo, rescale))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """Raw maps of theta2 in every frame (mode ``'tensor'``)."""
-        batch = self._cut(batch_inputs)
-        latent, context = self.fill(batch), self.encode_global(batch)
-        scored = self.bbox_head.scored(batch, torch.arange(batch.num_patches))
-        return self.bbox_head.maps(batch, latent, context, scored)
+        return self._maps(self._cut(batch_inputs))
+
+    @torch.no_grad()
+    def _maps(self, batch: PatchBatch) -> Any:
+        """What theta2 gives in every frame, Z remembered for no longer than it is needed."""
+        visits = (wavefront if self.local else everything)(batch, self.chunk_size)
+        latent, context = Latent(batch, in_flight(visits)), self.encode_global(batch)
+        parts = []
+        for stage, part in visits:
+            if stage is Stage.ENCODE:
+                latent.write(part, self.encode(batch, part))
+            elif stage is Stage.SCORE:
+                scored = part if self.local else self.bbox_head.scored(batch, part)
+                parts.append(self.bbox_head.maps(batch, latent, context, scored))
+        return tuple([torch.cat(level) for level in zip(*kind)] for kind in zip(*parts))

@@ -1,0 +1,131 @@
+"""Tables and a plot of what the benchmark measured."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from .cell import METHODS, Result
+
+HEAD = ('model', 'method', 'side [px]', 'peak [GiB]', 'above idle [GiB]', 's / step', 'images / s')
+
+#: Memory figures to compare with [GiB], for FCOS-R50 at 4096 x 4096 and batch 1 unless said.
+REFERENCES = (
+    ('full image, computed', 21.2),
+    ('full image, checkpointing, computed', 13.6),
+    ('the paper, batch <= 4', 18.6),
+)
+COLOURS = {
+    'full': '#c0392b',
+    'checkpointed': '#e67e22',
+    'downsampled': '#7f8c8d',
+    'sampled': '#2980b9',
+    'exact': '#27ae60',
+}
+MARKERS = {18: 'o', 34: '^', 50: 's'}
+
+
+def rows_of(results: Sequence[Result]) -> list[list[str]]:
+    """The cells of the table, sorted by model, side and method."""
+    order = list(METHODS)
+    rows = []
+    for result in sorted(
+        results, key=lambda r: (r.cell.depth, r.cell.side, order.index(r.cell.method))
+    ):
+        cell = result.cell
+        name = METHODS[cell.method]
+        if cell.method == 'downsampled':
+            name += f' to {cell.small_side}'
+        start = [cell.model, name, str(cell.side)]
+        if result.seconds is None:
+            need = f', needs {result.need / 2**30:.1f}' if result.need else ''
+            rows.append([*start, f'out of memory{need}', '', '', ''])
+            continue
+        rows.append(
+            [
+                *start,
+                f'{result.peak / 2**30:.2f}',
+                f'{(result.peak - result.idle) / 2**30:.2f}',
+                f'{result.seconds:.2f}',
+                f'{1 / result.seconds:.3f}',
+            ]
+        )
+    return rows
+
+
+def table(results: Sequence[Result]) -> str:
+    """The table in Markdown, aligned for the terminal."""
+    rows = [list(HEAD), *rows_of(results)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    lines = [
+        '| ' + ' | '.join(text.ljust(width) for text, width in zip(row, widths)) + ' |'
+        for row in rows
+    ]
+    return '\n'.join([lines[0], '|' + '|'.join('-' * (w + 2) for w in widths) + '|', *lines[1:]])
+
+
+def to_csv(results: Sequence[Result]) -> str:
+    """The table as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(HEAD)
+    writer.writerows(rows_of(results))
+    return text.getvalue()
+
+
+def plot(results: Sequence[Result], out: Path) -> None:
+    """Draw memory and time of a step against the side of the image.
+
+    Args:
+        results: What was measured; what did not run appears as a cross at its computed need.
+        out: Picture to write.
+    """
+    figure = Figure(figsize=(11, 5.2), layout='constrained')
+    memory, time = figure.subplots(1, 2)
+    sides = sorted({r.cell.side for r in results})
+    for depth in sorted({r.cell.depth for r in results}):
+        for method in METHODS:
+            line = sorted(
+                (r for r in results if (r.cell.depth, r.cell.method) == (depth, method)),
+                key=lambda r: r.cell.side,
+            )
+            ran = [r for r in line if r.seconds is not None]
+            style = dict(color=COLOURS[method], marker=MARKERS.get(depth, 'o'), markersize=5)
+            label = f'{METHODS[method]}, R{depth}'
+            if ran:
+                dashes = '-' if depth >= 50 else '--'
+                xs = [r.cell.side for r in ran]
+                memory.plot(xs, [r.peak / 2**30 for r in ran], dashes, label=label, **style)
+                time.plot(xs, [r.seconds for r in ran], dashes, label=label, **style)
+            failed = [r for r in line if r.seconds is None and r.need]
+            memory.scatter(
+                [r.cell.side for r in failed],
+                [r.need / 2**30 for r in failed],
+                color=COLOURS[method],
+                marker='x',
+                s=45,
+            )
+    for name, value in REFERENCES:
+        memory.axhline(value, color='#999999', linewidth=0.8, linestyle=':')
+        memory.text(sides[0], value * 1.03, name, fontsize=7, color='#666666')
+    for axes, label in ((memory, 'peak memory [GiB]'), (time, 'time of a step [s]')):
+        axes.set_xscale('log', base=2)
+        axes.set_yscale('log')
+        axes.xaxis.set_major_locator(FixedLocator(sides))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f'{x:.0f}'))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f'{y:g}'))
+        axes.set_xlabel('side of the image [px]')
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.25)
+        for edge in ('top', 'right'):
+            axes.spines[edge].set_visible(False)
+    memory.set_title('x: did not run, computed need', fontsize=9, loc='right')
+    time.legend(fontsize=8, frameon=False)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=130)

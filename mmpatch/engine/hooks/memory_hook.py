@@ -1,0 +1,63 @@
+"""The highest memory use of a whole training, and what it consists of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from torch import Tensor
+
+from mmpatch.engine.memory.size import format_size
+from mmpatch.registry import HOOKS
+from mmpatch.utils.memory import peak_memory
+
+#: Parts that train loops of mmpatch report, in the order of the data flow.
+PARTS = {
+    'image': 'images (host)',
+    'latent': 'Z and its gradient',
+    'theta1': 'theta1, kept for backward',
+    'theta2': 'theta2, kept for backward',
+}
+
+
+@HOOKS.register_module()
+class MemoryHook(Hook):
+    """Logs the running peak of memory since the start of the process.
+
+    Each iteration as ``peak_process`` (max RSS) and, with a GPU, ``peak_allocated`` and
+    ``peak_reserved`` [GiB]; at the end a table of what took how much. mmengine's own ``memory`` is
+    the peak of one logging window in MiB, on GPUs only.
+    """
+
+    priority = 'HIGH'
+
+    def __init__(self) -> None:
+        self._highest: dict[str, float] = {}
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Bring the running peaks into the log."""
+        for name, value in peak_memory().items():  # a LoggerHook resets the device's own peaks
+            self._highest[name] = max(self._highest.get(name, 0.0), value)
+            runner.message_hub.update_scalar(f'train/peak_{name}', self._highest[name])
+
+    def after_train(self, runner: Any) -> None:
+        """Print the table."""
+        parameters = [p for p in runner.model.parameters() if p.requires_grad]
+        rows = [('model', sum(p.nbytes for p in runner.model.parameters()))]
+        known = getattr(runner.train_loop, 'memory', {})
+        rows += [(label, known[part]) for part, label in PARTS.items() if part in known]
+        rows.append(('gradients', sum(p.nbytes for p in parameters)))
+        state = getattr(runner.optim_wrapper, 'optimizer', None)
+        if state is not None:
+            tensors = [v for s in state.state.values() for v in s.values() if isinstance(v, Tensor)]
+            rows.append(('optimizer', sum(v.nbytes for v in tensors)))
+        lines = [f'  {label:<26}{format_size(size):>10}' for label, size in rows]
+        lines += [
+            f'  {"highest, " + name:<26}{format_size(value * 2**30):>10}'
+            for name, value in self._highest.items()
+        ]
+        where = 'GPU' if torch.cuda.is_available() else 'CPU'
+        runner.logger.info(f'Memory of the training ({where}):\n' + '\n'.join(lines))

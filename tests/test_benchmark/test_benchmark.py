@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
+from mmpatch.benchmark.models import analytic_need, patch_cfg, stock_cfg
+
+ROOT = Path(__file__).parents[2]
+TOOL = ROOT / 'tools/analysis_tools/benchmark.py'
+
+
+@pytest.fixture(scope='module')
+def base() -> dict[str, Any]:
+    return Config.fromfile(ROOT / 'configs/_base_/models/patch_fcos_r50_fpn.py').model.to_dict()
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_every_method_trains_a_step(base: dict[str, Any], method: str) -> None:
+    cell = Cell(method, 18, 256, patch_size=256, objects=5, small_side=128, steps=1)
+    result = run_cell(cell, base)
+    assert result.seconds is not None and result.seconds > 0
+    assert result.peak > result.idle > 0 and result.loss > 0
+    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+def test_the_need_of_a_full_image(base: dict[str, Any]) -> None:
+    """DESIGN: FCOS-R50 at 4096 x 4096 takes 21.2 GiB."""
+    stock = stock_cfg(patch_cfg(base, 50, 512))
+    assert 18 < analytic_need(stock, 4096) / 2**30 < 24
+    stock['backbone']['with_cp'] = True
+    assert analytic_need(stock, 4096) / 2**30 < 18
+
+
+def results() -> list[Result]:
+    return [
+        Result(Cell('exact', 50, 1024), seconds=2.0, peak=2 * 2**30, idle=2**29),
+        Result(Cell('full', 50, 1024), seconds=1.0, peak=3 * 2**30, idle=2**29),
+        Result(Cell('full', 50, 8192), need=85 * 2**30),
+    ]
+
+
+def test_tables(tmp_path: Path) -> None:
+    lines = table(results()).splitlines()
+    assert '| FCOS-R50 | full image  | 1024      | 3.00' in lines[2]
+    assert [text.strip() for text in lines[3].split('|')[4:8]] == ['2.00', '1.50', '2.00', '0.500']
+    assert 'out of memory, needs 85.0' in lines[4]
+    assert 'FCOS-R50,full image,8192,"out of memory, needs 85.0"' in to_csv(results())
+    plot(results(), tmp_path / 'x' / 'plot.png')
+    assert (tmp_path / 'x' / 'plot.png').stat().st_size > 10_000
+
+
+def load_tool() -> Any:
+    spec = importlib.util.spec_from_file_location('benchmark_tool', TOOL)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tool_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = load_tool()
+    measured: list[Cell] = []
+
+    def measure(cell: Cell, base: Any, limit: int) -> Result:
+        measured.append(cell)
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        return Result(cell, seconds=1.0, peak=2**31, idle=2**30)
+
+    monkeypatch.setattr(tool, 'measure', measure)
+    arguments = ['--sides', '1024', '--methods', 'full', 'exact', '--out', str(tmp_path)]
+    with pytest.raises(KeyboardInterrupt):
+        tool.main(arguments)
+    assert len(json.loads((tmp_path / 'results.json').read_text())) == 1
+    tool.main(arguments)
+    assert [cell.method for cell in measured] == ['full', 'exact', 'exact']
+    assert (tmp_path / 'benchmark.png').exists() and (tmp_path / 'table.csv').exists()
+    assert 'FCOS-R50' in capsys.readouterr().out
+
+
+def test_what_cannot_run_is_not_started(base: dict[str, Any]) -> None:
+    result = load_tool().measure(Cell('full', 50, 16384), base, 8 * 2**30)
+    assert result.seconds is None and result.need > 200 * 2**30

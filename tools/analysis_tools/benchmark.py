@@ -1,0 +1,140 @@
+"""Memory and time of a training step: methods x resolutions x models.
+
+    python tools/analysis_tools/benchmark.py --sides 1024 2048 4096 --out work_dirs/benchmark
+
+Each cell runs in a process of its own: FCOS with a ResNet, batch 1, AdamW, 500 objects, random
+weights. What has been measured is kept in OUT/results.json; an interrupted run goes on there.
+Nothing else should run on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+
+from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
+from mmpatch.benchmark.models import analytic_need, patch_cfg, stock_cfg
+from mmpatch.engine.memory.size import format_size, parse_size
+from mmpatch.utils import available_memory
+
+BASE = Path(__file__).resolve().parents[2] / 'configs/_base_/models/patch_fcos_r50_fpn.py'
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    gpu = torch.cuda.is_available()
+    parser.add_argument('--methods', nargs='+', choices=METHODS, default=list(METHODS))
+    parser.add_argument('--sides', nargs='+', type=int, default=[1024, 2048, 4096, 8192, 16384])
+    parser.add_argument('--depths', nargs='+', type=int, choices=[18, 34, 50], default=[50])
+    parser.add_argument('--patch-size', type=int, default=512)
+    parser.add_argument('--chunk-size', type=int, default=1, help='patches at once in exact')
+    parser.add_argument('--sampling-rate', type=float, default=0.125)
+    parser.add_argument('--inner-iterations', type=int, default=2)
+    parser.add_argument('--small-side', type=int, default=1024, help='side for downsampled [px]')
+    parser.add_argument('--steps', type=int, default=2)
+    parser.add_argument('--device', choices=['cpu', 'cuda'], default='cuda' if gpu else 'cpu')
+    parser.add_argument('--amp', choices=['bfloat16', 'float16'], default='')
+    parser.add_argument('--latent-device', choices=['cpu', 'cuda'], default='')
+    parser.add_argument(
+        '--memory-limit', type=parse_size, help='do not start what needs more; default: all memory'
+    )
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmark'))
+    parser.add_argument('--cell', help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run all cells that have no result yet; write table, CSV and plot after each."""
+    args = parse_args(argv)
+    register_all_modules(init_default_scope=True)
+    import mmpatch.models  # noqa: F401
+
+    base = Config.fromfile(BASE).model.to_dict()
+    if args.cell:
+        result = run_cell(Cell(**json.loads(args.cell)), base)
+        print('RESULT ' + json.dumps(result.to_json()))
+        return
+    args.out.mkdir(parents=True, exist_ok=True)
+    store = args.out / 'results.json'
+    results = [Result.from_json(r) for r in json.loads(store.read_text())] if store.exists() else []
+    cells = [
+        Cell(
+            method,
+            depth,
+            side,
+            args.patch_size,
+            sampling_rate=args.sampling_rate,
+            inner_iterations=args.inner_iterations,
+            small_side=args.small_side,
+            chunk_size=args.chunk_size,
+            device=args.device,
+            amp=args.amp,
+            latent_device=args.latent_device,
+            steps=args.steps,
+        )
+        for depth, side, method in itertools.product(args.depths, args.sides, args.methods)
+        if method != 'downsampled' or side >= args.small_side
+    ]
+    limit = args.memory_limit or total_memory(args.device)
+    todo = [cell for cell in cells if cell not in [r.cell for r in results]]
+    start = time.time()
+    for i, cell in enumerate(todo):
+        spent = time.time() - start
+        left = f', {spent:.0f} s so far' if i else ''
+        print(
+            f'[{i + 1}/{len(todo)}] {cell.model}, {METHODS[cell.method]}, {cell.side} px{left}',
+            flush=True,
+        )
+        result = measure(cell, base, limit)
+        results.append(result)
+        store.write_text(json.dumps([r.to_json() for r in results], indent=1))
+        said = 'out of memory' if result.seconds is None else f'{result.seconds:.2f} s a step'
+        print(f'    {said}, {format_size(result.peak or result.need)}', flush=True)
+        (args.out / 'table.md').write_text(table(results) + '\n')
+        (args.out / 'table.csv').write_text(to_csv(results))
+        plot(results, args.out / 'benchmark.png')
+    print(f'\n{table(results)}\n\nwrote {args.out}/table.md, table.csv, benchmark.png')
+
+
+def measure(cell: Cell, base: dict[str, Any], limit: int) -> Result:
+    """Run a cell in a process of its own, unless it would not fit."""
+    need = 0
+    if cell.method in ('full', 'checkpointed'):
+        cfg = stock_cfg(patch_cfg(base, cell.depth, cell.patch_size))
+        cfg['backbone']['with_cp'] = cell.method == 'checkpointed'
+        need = analytic_need(cfg, cell.side)
+        if need > limit:
+            return Result(cell, need=need)
+    command = [sys.executable, __file__, '--cell', json.dumps(asdict(cell))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith('RESULT ')]
+    if done.returncode == 0 and lines:
+        return Result.from_json(json.loads(lines[-1].removeprefix('RESULT ')))
+    if done.returncode in (-9, 137) or 'OutOfMemory' in done.stderr:
+        return Result(cell, need=need)
+    raise RuntimeError(f'{cell} failed (exit {done.returncode}):\n{done.stderr[-3000:]}')
+
+
+def total_memory(device: str) -> int:
+    """All memory that a cell may take [bytes]."""
+    if device == 'cuda':
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    return available_memory()
+
+
+if __name__ == '__main__':
+    main()
