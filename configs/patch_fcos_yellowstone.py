@@ -6,7 +6,7 @@ _base_ = [
     '_base_/datasets/yellowstone.py',
     '_base_/default_runtime.py',
 ]
-max_epochs = 20
+max_epochs = 18
 train_cfg = dict(
     type='mmpatch.PatchGDTrainLoop',
     max_epochs=max_epochs,

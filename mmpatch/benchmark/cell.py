@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from statistics import median
@@ -12,10 +13,10 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.optim import OptimWrapper
 from mmengine.structures import InstanceData
+from torch import Tensor
 
-from mmpatch.engine.gradients import BatchContext
+from mmpatch.engine.gradients import BatchContext, build_gradient
 from mmpatch.patching import PatchSampler, PatchSchedule
-from mmpatch.registry import GRADIENTS
 from mmpatch.utils.memory import peak_memory, resident_memory
 
 from .models import build, patch_cfg, stock_cfg
@@ -25,6 +26,7 @@ METHODS = {
     'full': 'full image',
     'checkpointed': 'full image, activation checkpointing',
     'downsampled': 'downsampled',
+    'in_memory': 'ours, all patches in memory',
     'sampled': 'ours, sampled',
     'exact': 'ours, exact',
 }
@@ -46,7 +48,9 @@ class Cell:
         device: ``'cpu'`` or ``'cuda'``.
         amp: ``'bfloat16'``, ``'float16'`` or empty.
         latent_device: Where Z lives; empty: where theta1 runs.
-        steps: Steps that are measured after a first one, unless that took over half a minute.
+        steps: Steps that are measured, one if that takes over half a minute. A step on an image of
+            one patch comes first, so that the optimizer's state exists.
+        rows: Height of the image in patches; 0: square. Memory of ours depends on the width.
     """
 
     method: str
@@ -62,6 +66,7 @@ class Cell:
     amp: str = ''
     latent_device: str = ''
     steps: int = 2
+    rows: int = 0
 
     @property
     def model(self) -> str:
@@ -115,11 +120,18 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
     """
     torch.manual_seed(0)
     idle = resident_memory() if cell.device == 'cpu' else 0
-    step = _patch_step(cell, base) if cell.method in ('sampled', 'exact') else _step(cell, base)
+    patched = cell.method in ('sampled', 'exact')
+    step = _patch_step(cell, base) if patched else _step(cell, base)
+    step(*_data(cell.patch_size, cell.patch_size, cell))
+    height = cell.rows * cell.patch_size or cell.side
+    width = cell.side
+    if cell.method == 'downsampled':
+        height, width = (cell.small_side * x // cell.side for x in (height, width))
+    image, sample = _data(height, width, cell)
     losses, seconds, stages = [], [], []
-    for _ in range(1 + cell.steps):
+    for _ in range(cell.steps):
         start = perf_counter()
-        loss, times = step()
+        loss, times = step(image, copy.deepcopy(sample))
         if cell.device == 'cuda':
             torch.cuda.synchronize()
         seconds.append(perf_counter() - start)
@@ -127,8 +139,7 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
         stages.append(times)
         if seconds[0] > 30:
             break
-    timed = seconds[1:] or seconds
-    result = Result(cell, seconds=median(timed), idle=idle, loss=losses[0], times=stages[-1])
+    result = Result(cell, seconds=median(seconds), idle=idle, loss=losses[0], times=stages[-1])
     peak = peak_memory()
     if cell.device == 'cpu':
         return replace(result, peak=int(peak['process'] * 2**30))
@@ -139,19 +150,21 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
     )
 
 
-Step = Callable[[], tuple[float, dict[str, float]]]
+#: A training step on an image (C, H, W) and its labels: its loss and the time of its stages.
+Step = Callable[[Tensor, DetDataSample], tuple[float, dict[str, float]]]
 
 
 def _step(cell: Cell, base: dict[str, Any]) -> Step:
-    """A step of stock FCOS on the whole image."""
-    cfg = stock_cfg(patch_cfg(base, cell.depth, cell.patch_size))
+    """A step of plain autograd: stock FCOS on the whole image, or ours on all patches at once."""
+    cfg = patch_cfg(base, cell.depth, cell.patch_size)
+    if cell.method != 'in_memory':
+        cfg = stock_cfg(cfg)
     cfg['backbone']['with_cp'] = cell.method == 'checkpointed'
-    side = cell.small_side if cell.method == 'downsampled' else cell.side
     model: Any = build(cfg).to(cell.device)
     wrapper = _optimizer(model, cell)
-    data = dict(inputs=[_image(side)], data_samples=[_sample(side, cell)])
 
-    def step() -> tuple[float, dict[str, float]]:
+    def step(image: Tensor, sample: DetDataSample) -> tuple[float, dict[str, float]]:
+        data = dict(inputs=[image], data_samples=[sample])
         return model.train_step(data, wrapper)['loss'].item(), {}
 
     return step
@@ -163,13 +176,12 @@ def _patch_step(cell: Cell, base: dict[str, Any]) -> Step:
     wrapper = _optimizer(model, cell)
     latent = dict(device=cell.latent_device or None)
     if cell.method == 'exact':
-        strategy = GRADIENTS.build(dict(type='exact', chunk_size=cell.chunk_size, latent=latent))
+        strategy = build_gradient(dict(type='exact', chunk_size=cell.chunk_size, latent=latent))
     else:
-        strategy = GRADIENTS.build(dict(type='sampled', latent=latent))
+        strategy = build_gradient(dict(type='sampled', latent=latent))
     schedule = PatchSchedule(cell.sampling_rate, cell.inner_iterations)
-    image, sample = _image(cell.side), _sample(cell.side, cell)
 
-    def step() -> tuple[float, dict[str, float]]:
+    def step(image: Tensor, sample: DetDataSample) -> tuple[float, dict[str, float]]:
         data = model.data_preprocessor(dict(inputs=[image], data_samples=[sample]), True)
         batch = model.cut(data['inputs'], data['data_samples'])
         count = schedule.patches_per_round(batch.num_patches)
@@ -197,19 +209,15 @@ def _optimizer(model: Any, cell: Cell) -> OptimWrapper:
     return AmpOptimWrapper(optimizer=optimizer, dtype=cell.amp)
 
 
-def _image(side: int) -> torch.Tensor:
-    """A seeded image (3, side, side), uint8, made without a larger copy."""
+def _data(height: int, width: int, cell: Cell) -> tuple[Tensor, DetDataSample]:
+    """A seeded image, uint8, with objects of 1 to 5 % of its sides; the same ones at every size."""
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (3, side, side), dtype=torch.uint8, generator=generator)
-
-
-def _sample(side: int, cell: Cell) -> DetDataSample:
-    """Seeded objects of 1 to 5 % of the side; the same ones, scaled, at every size."""
-    generator = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator)
     size = torch.rand(cell.objects, 2, generator=generator) * 0.04 + 0.01
     corner = torch.rand(cell.objects, 2, generator=generator) * (1 - size)
-    boxes = torch.cat((corner, corner + size), dim=1) * side
-    shape = (side, side)
+    boxes = torch.cat((corner, corner + size), dim=1)
+    boxes *= torch.tensor([width, height, width, height])
+    shape = (height, width)
     sample = DetDataSample(
         metainfo=dict(
             img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0), img_path='synthetic'
@@ -217,4 +225,4 @@ def _sample(side: int, cell: Cell) -> DetDataSample:
     )
     labels = torch.randint(80, (cell.objects,), generator=generator)
     sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
-    return sample
+    return image, sample

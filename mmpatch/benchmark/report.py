@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from .cell import METHODS, Result
 
-HEAD = ('model', 'method', 'side [px]', 'peak [GiB]', 'above idle [GiB]', 's / step', 'images / s')
+HEAD = ('model', 'method', 'image [px]', 'peak [GiB]', 'above idle [GiB]', 's / step', 'images / s')
 
 #: Memory figures to compare with [GiB], for FCOS-R50 at 4096 x 4096 and batch 1 unless said.
 REFERENCES = (
@@ -24,6 +24,7 @@ COLOURS = {
     'full': '#c0392b',
     'checkpointed': '#e67e22',
     'downsampled': '#7f8c8d',
+    'in_memory': '#8e44ad',
     'sampled': '#2980b9',
     'exact': '#27ae60',
 }
@@ -41,7 +42,8 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
         name = METHODS[cell.method]
         if cell.method == 'downsampled':
             name += f' to {cell.small_side}'
-        start = [cell.model, name, str(cell.side)]
+        size = f'{cell.side} x {cell.rows * cell.patch_size or cell.side}'
+        start = [cell.model, name, size]
         if result.seconds is None:
             need = f', needs {result.need / 2**30:.1f}' if result.need else ''
             rows.append([*start, f'out of memory{need}', '', '', ''])

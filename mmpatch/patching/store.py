@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -43,12 +44,28 @@ class Storage:
             )
         object.__setattr__(self, 'dtype', dtype)
 
+    def place(self, like: Tensor) -> torch.device:
+        """Where features are kept that theta1 gives like this one."""
+        return torch.device(self.device) if self.device is not None else like.device
+
+    def patch_bytes(self, like: Features) -> int:
+        """Memory of the features of one patch [bytes]."""
+        own = self.dtype
+        types = [own if isinstance(own, torch.dtype) else f.dtype for f in like]
+        return sum(dtype.itemsize * f[0].numel() for dtype, f in zip(types, like))
+
     def zeros(self, shape: Sequence[int], like: Tensor) -> Tensor:
         """New memory; page-locked if it is on the host and theta1 runs on a GPU."""
-        device = torch.device(self.device) if self.device is not None else like.device
+        device = self.place(like)
         pinned = device.type == 'cpu' and like.device.type == 'cuda'
         dtype = self.dtype or like.dtype
         return torch.zeros(tuple(shape), dtype=dtype, device=device, pin_memory=pinned)  # type: ignore[arg-type]
+
+
+def available_memory() -> int:
+    """Memory of the host that a process can still take without swapping [bytes]."""
+    lines = Path('/proc/meminfo').read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith('MemAvailable')) * 1024
 
 
 class PatchStore:
@@ -61,11 +78,23 @@ class PatchStore:
 
     Attributes:
         levels: One tensor (slots, D_l, h_l, w_l) a level, without gradient.
+
+    Raises:
+        ValueError: If they do not fit into the memory of the host.
     """
 
     def __init__(self, slots: Tensor, like: Features, storage: Storage) -> None:
         self.slots = slots
         room = int(slots.max()) + 1
+        if storage.place(like[0]).type == 'cpu':
+            need, free = room * storage.patch_bytes(like), available_memory()
+            if need > free:
+                raise ValueError(
+                    f'the features of {room} patches take {need / 2**30:.1f} GiB, but the host has '
+                    f'only {free / 2**30:.1f} GiB left: use a smaller batch or fewer channels, '
+                    "keep them in half precision (latent=dict(dtype='bfloat16') of the gradient), "
+                    "or train with gradient='exact', which remembers two rows of patches"
+                )
         self.levels = [storage.zeros((room, *f.shape[1:]), f) for f in like]
         self._like = [f.detach().new_empty(0) for f in like]
 

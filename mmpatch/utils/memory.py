@@ -28,9 +28,3 @@ def resident_memory() -> int:
     """Memory of this process now (RSS) [bytes]."""
     pages = int(Path('/proc/self/statm').read_text().split()[1])
     return pages * resource.getpagesize()
-
-
-def available_memory() -> int:
-    """Memory of the host that a process can still take without swapping [bytes]."""
-    lines = Path('/proc/meminfo').read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith('MemAvailable')) * 1024

@@ -47,10 +47,10 @@ def results() -> list[Result]:
 
 def test_tables(tmp_path: Path) -> None:
     lines = table(results()).splitlines()
-    assert '| FCOS-R50 | full image  | 1024      | 3.00' in lines[2]
+    assert '| FCOS-R50 | full image  | 1024 x 1024 | 3.00' in lines[2]
     assert [text.strip() for text in lines[3].split('|')[4:8]] == ['2.00', '1.50', '2.00', '0.500']
     assert 'out of memory, needs 85.0' in lines[4]
-    assert 'FCOS-R50,full image,8192,"out of memory, needs 85.0"' in to_csv(results())
+    assert 'FCOS-R50,full image,8192 x 8192,"out of memory, needs 85.0"' in to_csv(results())
     plot(results(), tmp_path / 'x' / 'plot.png')
     assert (tmp_path / 'x' / 'plot.png').stat().st_size > 10_000
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmpatch.patching import Latent, PatchBatch, Storage
+from mmpatch.patching import Latent, PatchBatch, Storage, store
 from mmpatch.patching.latent import global_windows
 
 P = 16
@@ -149,3 +149,9 @@ def test_storage_in_half_precision(dtype: torch.dtype | str) -> None:
 def test_bad_storage(dtype: torch.dtype | str) -> None:
     with pytest.raises(ValueError, match='dtype must be a floating point type'):
         Storage(dtype=dtype)
+
+
+def test_features_that_do_not_fit_into_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, 'available_memory', lambda: 100)
+    with pytest.raises(ValueError, match=r'features of 9 patches take .*only 0.0 GiB left'):
+        Latent.fill(batch_of((48, 48)), encode, 4)

@@ -26,7 +26,7 @@ from mmengine.config import Config
 from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
 from mmpatch.benchmark.models import analytic_need, patch_cfg, stock_cfg
 from mmpatch.engine.memory.size import format_size, parse_size
-from mmpatch.utils import available_memory
+from mmpatch.patching.store import available_memory
 
 BASE = Path(__file__).resolve().parents[2] / 'configs/_base_/models/patch_fcos_r50_fpn.py'
 
@@ -46,6 +46,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--inner-iterations', type=int, default=2)
     parser.add_argument('--small-side', type=int, default=1024, help='side for downsampled [px]')
     parser.add_argument('--steps', type=int, default=2)
+    parser.add_argument(
+        '--rows', type=int, default=0, help='height of the images in patches; default: square'
+    )
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cuda' if gpu else 'cpu')
     parser.add_argument('--amp', choices=['bfloat16', 'float16'], default='')
     parser.add_argument('--latent-device', choices=['cpu', 'cuda'], default='')
@@ -85,6 +88,7 @@ def main(argv: list[str] | None = None) -> None:
             amp=args.amp,
             latent_device=args.latent_device,
             steps=args.steps,
+            rows=args.rows,
         )
         for depth, side, method in itertools.product(args.depths, args.sides, args.methods)
         if method != 'downsampled' or side >= args.small_side
@@ -113,7 +117,7 @@ def main(argv: list[str] | None = None) -> None:
 def measure(cell: Cell, base: dict[str, Any], limit: int) -> Result:
     """Run a cell in a process of its own, unless it would not fit."""
     need = 0
-    if cell.method in ('full', 'checkpointed'):
+    if cell.method in ('full', 'checkpointed', 'in_memory'):  # the last one takes more than full
         cfg = stock_cfg(patch_cfg(base, cell.depth, cell.patch_size))
         cfg['backbone']['with_cp'] = cell.method == 'checkpointed'
         need = analytic_need(cfg, cell.side)

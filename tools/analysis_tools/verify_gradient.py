@@ -19,9 +19,10 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 
+from mmpatch.engine.gradients import build_gradient
 from mmpatch.engine.verification import crop_sample, verify_gradient
 from mmpatch.patching import PatchSchedule
-from mmpatch.registry import DATASETS, GRADIENTS, MODELS
+from mmpatch.registry import DATASETS, MODELS
 from mmpatch.utils import load_config
 
 
@@ -68,9 +69,8 @@ def main(argv: list[str] | None = None) -> int:
     side = args.patches * model.patch_size
     image, sample = synthetic(model, side) if args.synthetic else first_sample(cfg)
     image, sample = crop_sample(image, sample, side)
-    settings = args.gradient or cfg.train_cfg.get('gradient', 'sampled')
-    settings = dict(type=settings) if isinstance(settings, str) else dict(settings)
-    strategy = GRADIENTS.build(settings)
+    setting = args.gradient or cfg.train_cfg.get('gradient', 'sampled')
+    strategy = build_gradient(setting)
     schedule = PatchSchedule(
         cfg.train_cfg.get('sampling_rate', 0.25), cfg.train_cfg.get('inner_iterations')
     )
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     height, width = image.shape[-2:]
     print(
-        f'gradient={settings["type"]!r} against autograd with all patches in memory: a crop of '
+        f'gradient={setting!r} against autograd with all patches in memory: a crop of '
         f'{height} x {width} px, patches of {model.patch_size} px, {args.dtype}, {args.device}'
     )
     print(result.table())

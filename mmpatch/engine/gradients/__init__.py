@@ -1,6 +1,7 @@
 """Ways to get the gradient of a batch patch by patch."""
 
 from .base import BatchContext, GradientStrategy, NonFiniteLossError
+from .build import build_gradient
 from .exact import ExactGradient
 from .sampled import SampledGradient
 
@@ -10,4 +11,5 @@ __all__ = [
     'GradientStrategy',
     'NonFiniteLossError',
     'SampledGradient',
+    'build_gradient',
 ]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mmpatch.engine.memory.meter import SavedTensors
 from mmpatch.models.protocol import PatchModel
-from mmpatch.patching import PatchBatch
+from mmpatch.patching import PatchBatch, Storage
 
 
 class NonFiniteLossError(RuntimeError):
@@ -125,10 +125,12 @@ class GradientStrategy(Protocol):
         samples: Whether it reads the draws of a batch. One that does not makes one inner
             iteration a batch, whatever the sampling rate.
         chunk_size: Patches that carry gradient through theta1 at once; None: all of a draw.
+        storage: Where Z is kept.
     """
 
     samples: bool
     chunk_size: int | None
+    storage: Storage
 
     def check(self, model: PatchModel) -> None:
         """Refuse a model that this strategy cannot train, before the training starts."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -114,8 +115,9 @@ class ReplayPass:
             tuple(torch.zeros_like(x) if x.grad is None else x.grad for x in self.around),
         )
 
-    def _precision(self) -> object:
-        return self.context.optim_wrapper.optim_context(self.context.model)
+    def _precision(self) -> AbstractContextManager[None]:
+        context = self.context.optim_wrapper.optim_context(self.context.model)
+        return cast('AbstractContextManager[None]', context)
 
 
 def _push(features: Features, gradients: Features) -> None:

@@ -12,13 +12,13 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mmpatch.engine.gradients import BatchContext, GradientStrategy, NonFiniteLossError
+from mmpatch.engine.gradients import BatchContext, NonFiniteLossError, build_gradient
 from mmpatch.engine.hooks import PendingGradientHook
 from mmpatch.engine.memory.plan import apply_plan, plan_memory
 from mmpatch.engine.memory.size import parse_size
 from mmpatch.models.protocol import PatchModel
 from mmpatch.patching import PatchBatch, PatchSampler, PatchSchedule
-from mmpatch.registry import GRADIENTS, LOOPS
+from mmpatch.registry import LOOPS
 
 from .seeding import randomness_kept, seed_everything
 
@@ -58,14 +58,7 @@ class PatchGDMixin:
         #: What of the training takes how much memory [bytes].
         self.memory: dict[str, int] = {}
         self.schedule = PatchSchedule(sampling_rate, inner_iterations)
-        settings = dict(type=gradient) if isinstance(gradient, str) else dict(gradient)
-        known = sorted(GRADIENTS.module_dict)
-        if settings.get('type') not in known:
-            raise ValueError(
-                f'gradient must be one of {", ".join(map(repr, known))}, or a config of one of '
-                f'them; got {gradient!r}'
-            )
-        self.gradient: GradientStrategy = GRADIENTS.build(settings)
+        self.gradient = build_gradient(gradient)
         if not self.gradient.samples:
             self.schedule = PatchSchedule(sampling_rate=1.0, inner_iterations=1)
         super().__init__(*args, **kwargs)
@@ -76,7 +69,7 @@ class PatchGDMixin:
                 f"'mmpatch.PatchDetector'; got {type(model).__name__}. For other models use "
                 "mmengine's own train loops"
             )
-        model.train()
+        self.runner.model.train()
         self.gradient.check(model)
         self.runner.register_hook(PendingGradientHook(), priority='VERY_LOW')
 

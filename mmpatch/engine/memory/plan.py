@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +13,8 @@ from torch import Tensor
 from mmpatch.engine.gradients.base import BatchContext, GradientStrategy, without_statistics
 from mmpatch.engine.gradients.replay import RandomState
 from mmpatch.patching import Features, Latent, Storage
+from mmpatch.patching.store import available_memory
 from mmpatch.patching.wavefront import everything, in_flight, wavefront
-from mmpatch.utils.memory import available_memory
 
 from .meter import PeakMeter, memory_in_use
 from .size import format_size
@@ -96,114 +95,141 @@ def plan_memory(context: BatchContext, strategy: GradientStrategy, budget: int) 
     Raises:
         BudgetError: If one patch at a time takes more, or Z does not fit into the host's memory.
     """
-    device = next(iter(context.parameters)).device
+    device = context.parameters[0].device
     with _nothing_lasting(context):
-        features, _ = _measure(context, 1, device)  # warm up: libraries allocate, too
+        _measure(context, 1, device)  # warm up: libraries allocate, too
         features, one = _measure(context, 1, device)
+        if device.type == 'cuda':
+            torch.cuda.empty_cache()
         base = memory_in_use(device)
-        two = one
-        room = budget - base
-        if context.batch.num_patches > 1 and room > 2.5 * max(one.theta1, one.theta2):
+        two = None
+        if context.batch.num_patches > 1 and budget - base > 2.5 * max(one.theta1, one.theta2):
             _, two = _measure(context, 2, device)
+    planner = _Planner(context, strategy, budget, base, features, one, two)
     storages = [strategy.storage]
     if device.type == 'cuda' and strategy.storage.device is None:
         storages.append(replace(strategy.storage, device='cpu'))
-    best: MemoryPlan | None = None
-    smallest: MemoryPlan | None = None
     for storage in storages:
+        best = None
         for chunk in range(1, min(MOST, context.batch.num_patches) + 1):
-            plan = _plan(context, strategy, budget, chunk, storage, base, features, one, two)
-            if smallest is None or plan.total < smallest.total:
-                smallest = plan
-            if plan.total <= budget and (best is None or chunk > best.chunk_size):
-                best = plan
+            plan = planner.plan(chunk, storage)
             if plan.total > budget:
                 break
+            best = plan
         if best is not None:
-            break
-    assert smallest is not None
-    if best is None:
-        what, size = max(smallest.rows, key=lambda row: row[1])
-        raise BudgetError(
-            f'a memory budget of {format_size(budget)} cannot be met: with one patch at a time '
-            f'training takes {format_size(smallest.total)}, most of it {what} '
-            f'({format_size(size)}). Allow at least that, or choose a smaller model.patch_size, a '
-            f'smaller batch or a smaller model.\n{smallest.table()}'
-        )
-    return best
+            return best
+    smallest = min((planner.plan(1, storage) for storage in storages), key=lambda p: p.total)
+    what, size = max(smallest.rows, key=lambda row: row[1])
+    raise BudgetError(
+        f'a memory budget of {format_size(budget)} cannot be met: with one patch at a time '
+        f'training takes {format_size(smallest.total)}, most of it {what} ({format_size(size)}). '
+        'Allow at least that, or choose a smaller model.patch_size, a smaller batch or a smaller '
+        f'model.\n{smallest.table()}'
+    )
 
 
-def apply_plan(plan: MemoryPlan, context: BatchContext, strategy: Any) -> None:
+def apply_plan(plan: MemoryPlan, context: BatchContext, strategy: GradientStrategy) -> None:
     """Let a strategy and a model work as planned."""
     strategy.chunk_size = plan.chunk_size
     strategy.storage = plan.storage
     context.model.chunk_size = min(context.model.chunk_size, plan.chunk_size)
 
 
-def _plan(
-    context: BatchContext,
-    strategy: GradientStrategy,
-    budget: int,
-    chunk: int,
-    storage: Storage,
-    base: int,
-    features: Features,
-    one: _Probe,
-    two: _Probe,
-) -> MemoryPlan:
-    """What training takes with some chunk."""
-    batch, device = context.batch, features[0].device
-    patch = sum(
-        f[0].numel() * (storage.dtype or f.dtype).itemsize  # type: ignore[union-attr]
-        for f in features
-    )
-    drawn = max(len(part) for part in context.draws)
-    if strategy.samples:
-        at_once = chunk >= drawn
-        latent = patch * (batch.num_patches + (0 if at_once else drawn))
-        visited, passes = drawn, 1 if at_once else 4 / 3
-        theta1 = _linear(one.theta1, two.theta1, min(chunk, drawn))
-        theta2 = _linear(one.theta2, two.theta2, min(chunk, drawn))
-        if at_once:  # the graph of the global patches and of theta2 is held as well
-            theta1 = _linear(one.theta1, two.theta1, drawn + batch.num_images) + theta2
-        repeat = len(context.draws)
-    else:
-        order = wavefront if context.model.local else everything
-        latent = 2 * patch * in_flight(order(batch, chunk))
-        visited, passes, repeat = batch.num_patches, 4 / 3, 1
-        theta1 = _linear(one.theta1, two.theta1, chunk)
-        theta2 = _linear(one.theta2, two.theta2, chunk if context.model.local else visited)
-    if storage.device == 'cpu' or device.type == 'cpu':
-        available = available_memory()
-        if latent > available:
+@dataclass(frozen=True)
+class _Planner:
+    """What a chunk takes, from what one patch and two take.
+
+    Attributes:
+        context, strategy, budget: As in :func:`plan_memory`.
+        base: Memory in use between batches, gradients included [bytes].
+        features: theta1's features of some patches.
+        one, two: What was measured of one and of two patches; two is None if it was too much.
+    """
+
+    context: BatchContext
+    strategy: GradientStrategy
+    budget: int
+    base: int
+    features: Features
+    one: _Probe
+    two: _Probe | None
+
+    def plan(self, chunk: int, storage: Storage) -> MemoryPlan:
+        """What training takes with some chunk and place of Z.
+
+        Raises:
+            BudgetError: If Z does not fit into the host's memory.
+        """
+        on_host = storage.place(self.features[0]).type == 'cpu'
+        on_cpu = self.features[0].device.type == 'cpu'
+        latent = self.latent(chunk, storage)
+        if on_host and latent > available_memory():
             raise BudgetError(
                 f'Z of such a batch takes {format_size(latent)}, but the host has only '
-                f'{format_size(available)} left: use a smaller batch or larger patches, or keep '
-                "half precision (latent=dict(dtype='bfloat16') of the gradient)"
+                f'{format_size(available_memory())} left: use a smaller batch or larger patches, '
+                "or keep half precision (latent=dict(dtype='bfloat16') of the gradient)"
             )
-    on_device = latent if storage.device != 'cpu' or device.type == 'cpu' else 0
-    grads, state = _optimizer_memory(context)
-    rows = [
-        ('process, model, images' if device.type == 'cpu' else 'model', base - grads),
-        ('gradients', grads),
-        ('optimizer', state),
-        ('Z and its gradient', on_device),
-    ]
-    active = max(theta1, theta2)
-    name = f'theta1, {chunk} patch(es)' if theta1 >= theta2 else 'theta2'
-    rows.append((name, active))
-    rows.append(('margin', int(MARGIN * (active + on_device + state))))
-    per_patch = two.encode_seconds / 2 if two is not one else one.encode_seconds
-    seconds = repeat * visited * (passes * per_patch + one.score_seconds)
-    if strategy.samples:
-        seconds += batch.num_patches * per_patch / 3
-    return MemoryPlan(chunk, storage, rows, budget, seconds)
+        theta1, theta2 = self.theta1(chunk), self.theta2(chunk)
+        active = max(theta1, theta2)
+        grads, state = _optimizer_memory(self.context)
+        counted = latent if on_cpu or not on_host else 0
+        rows = [
+            ('process, model, images' if on_cpu else 'model', self.base - grads),
+            ('gradients', grads),
+            ('optimizer', state),
+            ('Z and its gradient', counted),
+            (f'theta1, {chunk} patch(es)' if theta1 >= theta2 else 'theta2', active),
+            ('margin', int(MARGIN * (active + counted + state))),
+        ]
+        return MemoryPlan(chunk, storage, rows, self.budget, self.seconds(chunk))
 
+    @property
+    def drawn(self) -> int:
+        """Patches of the largest draw."""
+        return max(len(part) for part in self.context.draws)
 
-def _linear(one: int, two: int, count: int) -> int:
-    """Memory of ``count`` patches from that of one and of two."""
-    slope = two - one if two > one else one
-    return one + slope * (count - 1)
+    def at_once(self, chunk: int) -> bool:
+        """Whether the sampled gradient needs no replay with this chunk."""
+        return self.strategy.samples and chunk >= self.drawn
+
+    def latent(self, chunk: int, storage: Storage) -> int:
+        """Memory of Z and of the gradients that are collected for it [bytes]."""
+        size = storage.patch_bytes(self.features)
+        batch = self.context.batch
+        if self.strategy.samples:
+            return size * (batch.num_patches + (0 if self.at_once(chunk) else self.drawn))
+        visits = (wavefront if self.context.model.local else everything)(batch, chunk)
+        return 2 * size * in_flight(visits)
+
+    def theta1(self, chunk: int) -> int:
+        """Memory of the largest graph through theta1 [bytes]."""
+        if self.at_once(chunk):  # the graphs of the global patches and of theta2 are held as well
+            count = self.drawn + self.context.batch.num_images
+            return self.linear('theta1', count) + self.theta2(chunk)
+        return self.linear('theta1', chunk)
+
+    def theta2(self, chunk: int) -> int:
+        """Memory of the largest graph through theta2 [bytes]."""
+        if not self.context.model.local:
+            return self.one.theta2  # measured with all patches
+        return self.linear('theta2', min(chunk, self.drawn))
+
+    def linear(self, part: str, count: int) -> int:
+        """Memory of ``count`` patches [bytes]."""
+        first: int = getattr(self.one, part)
+        slope = getattr(self.two, part) - first if self.two is not None else first
+        return first + (slope if slope > 0 else first) * (count - 1)
+
+    def seconds(self, chunk: int) -> float:
+        """Time of the gradient of a batch [s]."""
+        best = self.one.encode_seconds
+        if self.two is not None and chunk > 1:
+            best = self.two.encode_seconds / 2
+        patches = self.context.batch.num_patches
+        encode = 1.0 if self.at_once(chunk) else 4 / 3  # a pass without gradient is a third
+        visited = self.drawn * len(self.context.draws) if self.strategy.samples else patches
+        fill = patches * best / 3 if self.strategy.samples else 0.0
+        return fill + visited * (encode * best + self.one.score_seconds)
 
 
 def _measure(context: BatchContext, count: int, device: torch.device) -> tuple[Features, _Probe]:

@@ -136,18 +136,21 @@ class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
         fused = []
         for level, cells in enumerate(latent.levels):
             local = latent.windows(level, scored, r)
-            inside = latent.inside(level, scored, r).to(local)
+            inside = latent.inside(level, scored, r)
+            everywhere = bool(inside.all())
+            inside = inside.to(local)
             around = None
             if context is not None:
                 h, w = cells.shape[-2:]
-                around = global_windows(context[level], batch, scored, (h, w), r) * inside
+                around = global_windows(context[level], batch, scored, (h, w), r)
+                around = around if everywhere else around * inside
             x = self.aggregators[level // count](local, around)
             if x.shape != local.shape:
                 raise ValueError(
                     f'{type(self.aggregators[0]).__name__} must return maps of the shape of the '
                     f'local ones, {tuple(local.shape)}; it returned {tuple(x.shape)}'
                 )
-            fused.append(x * inside)
+            fused.append(x if everywhere else x * inside)
         outs = self(list(zip(fused[:count], fused[count:])))
         scores, boxes, centers = ([x[..., r:-r, r:-r] for x in kind] for kind in outs)
         return scores, boxes, centers
