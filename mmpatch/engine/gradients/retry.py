@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 from mmengine.logging import print_log
+
+from mmpatch.engine.memory.meter import release_unused
 
 from .base import BatchContext
 from .replay import RandomState
@@ -60,9 +61,7 @@ def with_smaller_chunks(
         for parameter in parameters:
             parameter.grad = None
         state.restore()
-        gc.collect()
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        release_unused(parameters[0].device)
     for parameter, grad in zip(parameters, waiting):
         if grad is not None:
             parameter.grad = grad if parameter.grad is None else grad.add_(parameter.grad)

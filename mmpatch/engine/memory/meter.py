@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -16,6 +20,16 @@ def memory_in_use(device: torch.device) -> int:
     if device.type == 'cuda':
         return torch.cuda.memory_reserved(device)
     return resident_memory()
+
+
+def release_unused(device: torch.device) -> None:
+    """Give back what PyTorch's allocator or the C library keeps for later."""
+    gc.collect()
+    if device.type == 'cuda':
+        torch.cuda.empty_cache()
+    elif sys.platform == 'linux':
+        with suppress(OSError, AttributeError):  # not every C library can
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 class PeakMeter:
@@ -46,9 +60,9 @@ class PeakMeter:
         return max(self.peak - self.start, 0)
 
     def __enter__(self) -> PeakMeter:
+        release_unused(self.device)
         if self.device.type == 'cuda':
             torch.cuda.synchronize(self.device)
-            torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.device)
         self.start = self.peak = memory_in_use(self.device)
         if self.device.type != 'cuda':

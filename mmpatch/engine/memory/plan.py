@@ -16,7 +16,7 @@ from mmpatch.patching import Features, Latent, Storage
 from mmpatch.patching.store import available_memory
 from mmpatch.patching.wavefront import everything, in_flight, wavefront
 
-from .meter import PeakMeter, memory_in_use
+from .meter import PeakMeter, memory_in_use, release_unused
 from .size import format_size
 
 #: What measurements of a dry run may fall short of the real run, as a share of what it adds.
@@ -99,8 +99,7 @@ def plan_memory(context: BatchContext, strategy: GradientStrategy, budget: int) 
     with _nothing_lasting(context):
         _measure(context, 1, device)  # warm up: libraries allocate, too
         features, one = _measure(context, 1, device)
-        if device.type == 'cuda':
-            torch.cuda.empty_cache()
+        release_unused(device)
         base = memory_in_use(device)
         two = None
         if context.batch.num_patches > 1 and budget - base > 2.5 * max(one.theta1, one.theta2):
