@@ -67,12 +67,18 @@ def analytic_need(stock: dict[str, Any], side: int) -> int:
     Args:
         stock: Config of a stock detector.
         side: Side of the image [px].
+
+    Returns:
+        The need; 0 if this torch cannot tell it for activation checkpointing.
     """
     with torch.device('meta'):
         image = torch.empty(1, 3, side, side)
     model: Any = build(stock).to('meta')
-    with SavedTensors(known=model.parameters()) as saved:
-        outs = model.bbox_head(model.extract_feat(image))
+    try:
+        with SavedTensors(known=model.parameters()) as saved:
+            outs = model.bbox_head(model.extract_feat(image))
+    except AttributeError:  # torch 2.4 cannot checkpoint on the meta device
+        return 0
     del outs
     trained = sum(p.nbytes for p in model.parameters() if p.requires_grad)
     return saved.nbytes + image.nbytes + sum(p.nbytes for p in model.parameters()) + 3 * trained
