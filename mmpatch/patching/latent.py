@@ -7,7 +7,6 @@ from copy import copy
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .batch import PatchBatch
@@ -255,51 +254,3 @@ def _facing(offset: int, radius: int, cells: int) -> slice:
 def _start(offset: int, radius: int, cells: int) -> int:
     """Where the cells of that neighbour start in the window."""
     return (0, radius, radius + cells)[offset + 1]
-
-
-def global_windows(
-    feature: Tensor, batch: PatchBatch, indices: Tensor, cells: tuple[int, int], radius: int
-) -> Tensor:
-    """The global patch's features at the places of local patches, bilinear.
-
-    This equals resizing the global map to the image and cutting the windows out of it, without
-    ever holding the resized map.
-
-    Args:
-        feature: Features of the global patches, (B, D, g, g).
-        batch: Where the patches lie.
-        indices: (S,) flat numbers of the patches.
-        cells: Cells (h, w) of a patch on this level.
-        radius: Margin r around each patch [cells].
-
-    Returns:
-        (S, D, h + 2r, w + 2r); cells outside the image repeat its border.
-    """
-    if feature.dtype not in (torch.float32, torch.float64):
-        feature = feature.float()  # places in half precision would be off by whole cells
-    images = batch.image_index[indices]
-    out = []
-    for image in images.unique().tolist():
-        grid, chosen = batch.grids[image], indices[images == image]
-        axes = []
-        for axis, (count, length) in enumerate(zip(cells, (grid.height, grid.width))):
-            centres = torch.arange(-radius, count + radius) + 0.5
-            pixels = batch.origins[chosen, axis, None] + centres * (batch.patch_size / count)
-            axes.append(pixels / length * 2 - 1)
-        ys, xs = axes
-        places = torch.stack(
-            (
-                xs[:, None, :].expand(-1, ys.shape[1], -1),
-                ys[:, :, None].expand(-1, -1, xs.shape[1]),
-            ),
-            dim=-1,
-        ).to(feature)
-        sampled = F.grid_sample(
-            feature[image : image + 1],
-            places.reshape(1, -1, places.shape[2], 2),
-            mode='bilinear',
-            padding_mode='border',
-            align_corners=False,
-        )
-        out.append(sampled[0].unflatten(1, (len(chosen), -1)).transpose(0, 1))
-    return torch.cat(out)[images.argsort(stable=True).argsort()] if len(out) > 1 else out[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +64,11 @@ class Storage:
 
 
 def available_memory() -> int:
-    """Memory of the host that a process can still take without swapping [bytes]."""
-    lines = Path('/proc/meminfo').read_text().splitlines()
+    """Memory that a process can still take without swapping [bytes]; no limit if not Linux."""
+    source = Path('/proc/meminfo')
+    if not source.exists():
+        return sys.maxsize
+    lines = source.read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith('MemAvailable')) * 1024
 
 

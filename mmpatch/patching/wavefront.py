@@ -46,13 +46,13 @@ def wavefront(batch: PatchBatch, chunk_size: int) -> list[Visit]:
 def _visits(parts: Sequence[Tensor], ready_when: Sequence[int]) -> Iterator[Visit]:
     stages = list(Stage)
     done = [0, 0, 0]  # parts that went through each stage
+    ends = [0, *(int(part[-1]) + 1 for part in parts)]
     while done[2] < len(parts):
         for stage in (2, 1, 0):  # the furthest first, so that memory becomes free
             following = done[stage]
             if following == len(parts):
                 continue
-            finished = 0 if stage == 0 else sum(map(len, parts[: done[stage - 1]]))
-            if stage == 0 or ready_when[following] < finished:
+            if stage == 0 or ready_when[following] < ends[done[stage - 1]]:
                 yield stages[stage], parts[following]
                 done[stage] += 1
                 break

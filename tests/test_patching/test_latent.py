@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmpatch.patching import Latent, PatchBatch, Storage, store
-from mmpatch.patching.latent import global_windows
+from mmpatch.patching.global_windows import global_windows
 
 P = 16
 

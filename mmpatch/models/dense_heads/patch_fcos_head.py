@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmpatch.patching import Features, Latent, PatchBatch, chunks
-from mmpatch.patching.latent import global_windows
+from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
 from .frames import Frames, FrameTargets, inside_boxes
