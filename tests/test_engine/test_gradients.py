@@ -316,3 +316,12 @@ def test_an_aggregator_that_breaks_the_contract() -> None:
     model.bbox_head.aggregators[0].conv = nn.Conv2d(32, 8, 3, padding=1).double()
     with pytest.raises(ValueError, match=r'ConvAggregator must return .*\(1, 16, 12, 12\).*\(1, 8'):
         run(ExactGradient(), task, model)
+
+
+def test_towers_that_break_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS[0]
+    model: Any = task.build()
+    towers = model.bbox_head.towers
+    monkeypatch.setattr(model.bbox_head, 'towers', lambda feats: towers(feats)[:-1])
+    with pytest.raises(ValueError, match=r'towers must return 4 maps .*it returned \[\(1, 8, 8\)'):
+        run(ExactGradient(), task, model)

@@ -79,6 +79,16 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         """Backbone, neck and towers, (K, C, side, side) -> 2L maps (K, F, h_l, w_l)."""
         patches = patches.contiguous(memory_format=self.memory_format)
         features: Features = self.bbox_head.towers(self.extract_feat(patches))
+        strides = [*self.bbox_head.strides, *self.bbox_head.strides]
+        count, side = len(patches), patches.shape[-1]
+        expected = [(count, side // s, side // s) for s in strides]
+        got = [(len(f), *f.shape[2:]) for f in features]
+        if got != expected:
+            raise ValueError(
+                f'{type(self.bbox_head).__name__}.towers must return {len(expected)} maps for '
+                f'{count} windows of {side} px, (windows, h, w) = {expected}, those of the class '
+                f'tower first; it returned {got}'
+            )
         return features
 
     def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch:
