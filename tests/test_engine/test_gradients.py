@@ -323,5 +323,5 @@ def test_towers_that_break_the_contract(monkeypatch: pytest.MonkeyPatch) -> None
     model: Any = task.build()
     towers = model.bbox_head.towers
     monkeypatch.setattr(model.bbox_head, 'towers', lambda feats: towers(feats)[:-1])
-    with pytest.raises(ValueError, match=r'towers must return 4 maps .*it returned \[\(1, 8, 8\)'):
+    with pytest.raises(ValueError, match=r'towers must return 6 maps .*it returned \[\(2, 8, 8\)'):
         run(ExactGradient(), task, model)
