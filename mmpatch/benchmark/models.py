@@ -26,7 +26,7 @@ PATCH_SETTINGS = (
     'channels_last',
     'small_images',
 )
-PATCH_HEAD_SETTINGS = ('layout', 'loss_region', 'aggregator', 'score_chunk', 'global_patch')
+PATCH_HEAD_SETTINGS = ('layout', 'loss_region', 'aggregator', 'global_patch')
 
 
 def patch_cfg(base: dict[str, Any], depth: int, patch_size: int) -> dict[str, Any]:

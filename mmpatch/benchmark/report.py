@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from .cell import METHODS, Result
 
@@ -87,31 +90,29 @@ def plot(results: Sequence[Result], out: Path) -> None:
         results: What was measured; what did not run appears as a cross at its computed need.
         out: Picture to write.
     """
-    figure = Figure(figsize=(11, 5.2), layout='constrained')
+    figure = Figure(figsize=(11, 5.6), layout='constrained')
     memory, time = figure.subplots(1, 2)
     sides = sorted({r.cell.side for r in results})
-    for depth in sorted({r.cell.depth for r in results}):
-        for method in METHODS:
-            line = sorted(
-                (r for r in results if (r.cell.depth, r.cell.method) == (depth, method)),
-                key=lambda r: r.cell.side,
-            )
-            ran = [r for r in line if r.seconds is not None]
-            style = dict(color=COLOURS[method], marker=MARKERS.get(depth, 'o'), markersize=5)
-            label = f'{METHODS[method]}, R{depth}'
-            if ran:
-                dashes = '-' if depth >= 50 else '--'
-                xs = [r.cell.side for r in ran]
-                memory.plot(xs, [r.peak / 2**30 for r in ran], dashes, label=label, **style)
-                time.plot(xs, [r.seconds for r in ran], dashes, label=label, **style)
-            failed = [r for r in line if r.seconds is None and r.need]
-            memory.scatter(
-                [r.cell.side for r in failed],
-                [r.need / 2**30 for r in failed],
-                color=COLOURS[method],
-                marker='x',
-                s=45,
-            )
+    depths = sorted({r.cell.depth for r in results})
+    methods = [m for m in METHODS if any(r.cell.method == m for r in results)]
+    for depth, method in itertools.product(depths, methods):
+        line = sorted(
+            (r for r in results if (r.cell.depth, r.cell.method) == (depth, method)),
+            key=lambda r: r.cell.side,
+        )
+        ran = [r for r in line if r.seconds is not None]
+        style = _style(depth, COLOURS[method])
+        xs = [r.cell.side for r in ran]
+        memory.plot(xs, [r.peak / 2**30 for r in ran], **style)
+        time.plot(xs, [r.seconds for r in ran], **style)
+        failed = [r for r in line if r.seconds is None and r.need]
+        memory.scatter(
+            [r.cell.side for r in failed],
+            [r.need / 2**30 for r in failed],
+            color=COLOURS[method],
+            marker='x',
+            s=45,
+        )
     for name, value in REFERENCES:
         memory.axhline(value, color='#999999', linewidth=0.8, linestyle=':')
         memory.text(sides[0], value * 1.03, name, fontsize=7, color='#666666')
@@ -121,13 +122,25 @@ def plot(results: Sequence[Result], out: Path) -> None:
         axes.xaxis.set_major_locator(FixedLocator(sides))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f'{x:.0f}'))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f'{y:g}'))
         axes.set_xlabel('side of the image [px]')
         axes.set_ylabel(label)
         axes.grid(alpha=0.25)
         for edge in ('top', 'right'):
             axes.spines[edge].set_visible(False)
-    memory.set_title('x: did not run, computed need', fontsize=9, loc='right')
-    time.legend(fontsize=8, frameon=False)
+    entries = [Line2D([], [], color=COLOURS[m], linewidth=3, label=METHODS[m]) for m in methods]
+    entries += [Line2D([], [], label=f'FCOS-R{d}', **_style(d, '#444444')) for d in depths]
+    if any(r.seconds is None for r in results):
+        text = 'did not run, computed need'
+        entries.append(Line2D([], [], color='#444444', linestyle='', marker='x', label=text))
+    figure.legend(handles=entries, loc='outside lower center', ncols=4, fontsize=8, frameon=False)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=130)
+
+
+def _style(depth: int, colour: str) -> dict[str, Any]:
+    dashes = '-' if depth >= 50 else '--'
+    marker = MARKERS.get(depth, 'o')
+    return dict(color=colour, linestyle=dashes, marker=marker, markersize=5)

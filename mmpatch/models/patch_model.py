@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmpatch.patching import Features, Latent, PatchBatch
+from mmpatch.patching import Features, Latent, PatchBatch, Pixels, Reach
+from mmpatch.patching.visits import Stage, in_flight, visits
+
+from .protocol import Totals
 
 
 class PatchModelMixin:
@@ -100,11 +103,45 @@ class PatchModelMixin:
         """theta1 on the global patches -> (B, D_l, g_l, g_l) a level; None without them."""
         return self.extract_patches(batch.read_global()) if self.global_patch else None
 
-    def fill(self, batch: PatchBatch) -> Latent:
-        """Encode all patches of a batch without gradient, in chunks."""
-        return Latent.fill(batch, self.encode, self.chunk_size)
+    @property
+    def reach(self) -> Reach:
+        """How much of an image the loss of a patch depends on."""
+        return Reach.NEIGHBOURS
 
-    def _cut(self, images: Sequence[Tensor]) -> PatchBatch:
+    def totals(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, chunk_size: int
+    ) -> Totals | None:
+        """What the loss of any patch needs to know of all patches; nothing."""
+        return None
+
+    @torch.no_grad()
+    def sweep(
+        self, batch: PatchBatch, first: int = 0
+    ) -> Iterator[tuple[Latent, Features | None, Tensor]]:
+        """Encode a batch without gradient and stop wherever theta2 can read what is remembered.
+
+        Args:
+            batch: The batch.
+            first: Flat number of the first patch that is wanted; what none of the wanted ones
+                needs is not encoded.
+
+        Yields:
+            The latent, the global patches' features, and the flat numbers (S,) of patches that
+            are encoded together with all that theta2 reads around them. Every wanted patch comes
+            once; Z is remembered for no longer than it is needed.
+        """
+        reach = Reach.NEIGHBOURS if self.reach is Reach.TOTALS else self.reach
+        order = visits(batch, self.chunk_size, reach)
+        latent, context = Latent(batch, in_flight(order)), self.encode_global(batch)
+        needed = batch.neighbours[first // self.chunk_size * self.chunk_size :]
+        start = int(needed[needed >= 0].min()) if reach is Reach.NEIGHBOURS else 0
+        for stage, part in order:
+            if stage is Stage.ENCODE and int(part[-1]) >= start:
+                latent.write(part, self.encode(batch, part))
+            elif stage is Stage.SCORE and int(part[-1]) >= first:
+                yield latent, context, part
+
+    def cut_images(self, images: Sequence[Pixels]) -> PatchBatch:
         """Cut images (C, H, W) into patches; warns of or refuses images that are no batch of us.
 
         Raises:

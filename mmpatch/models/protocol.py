@@ -6,7 +6,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from mmpatch.patching import Features, Latent, PatchBatch
+from mmpatch.patching import Features, Latent, PatchBatch, Reach
+
+#: What a loss needs to know of all patches; the model that measures it knows what it means.
+Totals = tuple[Tensor, ...]
 
 
 @runtime_checkable
@@ -19,8 +22,8 @@ class PatchModel(Protocol):
     chunk_size: int
 
     @property
-    def local(self) -> bool:
-        """Whether the loss of a patch reads Z at the patch and its 3 x 3 neighbours alone."""
+    def reach(self) -> Reach:
+        """How much of an image the loss of a patch depends on."""
 
     def cut(self, inputs: list[Tensor], data_samples: list[Any]) -> PatchBatch:
         """Cut the images (C, H, W) of a batch and prepare what the loss needs of the labels."""
@@ -34,10 +37,23 @@ class PatchModel(Protocol):
     def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
         """Flat numbers of the patches whose loss an inner iteration on ``chosen`` counts."""
 
+    def totals(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, chunk_size: int
+    ) -> Totals | None:
+        """What the loss of any patch needs to know of all, summed up ``chunk_size`` at a time.
+
+        Called without gradient, and only of a model whose reach is ``Reach.TOTALS``.
+        """
+
     def loss_at(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, scored: Tensor
+        self,
+        batch: PatchBatch,
+        latent: Latent,
+        context: Features | None,
+        scored: Tensor,
+        totals: Totals | None = None,
     ) -> dict[str, Tensor]:
-        """theta2 and the loss at the scored patches, normalised by the whole batch."""
+        """theta2 and the loss at the scored patches, as shares of those of the whole batch."""
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum up losses and name them for the log (mmengine's ``BaseModel``)."""

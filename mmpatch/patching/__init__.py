@@ -21,12 +21,13 @@ Z       the latent: features of all patches, in their places
 ======  =======================================================================
 """
 
-from .batch import PatchBatch
+from .batch import PatchBatch, Pixels
 from .grid import PatchGrid
 from .latent import Latent, chunks
 from .sampler import PatchSampler
 from .schedule import PatchSchedule
 from .store import Features, PatchStore, Storage
+from .visits import Reach
 
 __all__ = [
     'Features',
@@ -36,6 +37,8 @@ __all__ = [
     'PatchSampler',
     'PatchSchedule',
     'PatchStore',
+    'Pixels',
+    'Reach',
     'Storage',
     'chunks',
 ]

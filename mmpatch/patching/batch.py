@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,18 @@ from torch import Tensor
 from .grid import PatchGrid
 from .store import Features
 
+
+class Pixels(Protocol):
+    """An image (C, H, W): a tensor, or what is sliced like one and stays in its file."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """(C, H, W)."""
+
+    def __getitem__(self, key: tuple[slice, slice, slice], /) -> Tensor:
+        """A window."""
+
+
 #: Takes raw pixels (K, C, height, width) of the host to what theta1 reads: moved and normalised.
 ToInput = Callable[[Tensor], Tensor]
 
@@ -20,12 +32,13 @@ ToInput = Callable[[Tensor], Tensor]
 class PatchBatch:
     """B images, each with its own grid, as one flat list of A patches.
 
-    The images stay where and as they are (uint8 on the host); only the windows asked for are
-    copied, moved and normalised. A patch that would lie entirely in the padding of a batch does
+    The images stay where and as they are (uint8 on the host, or in a file); only the windows asked
+    for are read, moved and normalised. A patch that would lie entirely in the padding of a batch does
     not exist here, so it is neither encoded nor scored.
 
     Args:
-        images: B tensors (C, H_b, W_b), any size each.
+        images: B tensors (C, H_b, W_b), any size each, or what has a shape and can be sliced as
+            one.
         patch_size: Side P of a patch [px].
         halo: Context read around every patch [px].
         to_input: Moves and normalises raw windows; identity by default.
@@ -39,7 +52,7 @@ class PatchBatch:
 
     def __init__(
         self,
-        images: Sequence[Tensor],
+        images: Sequence[Pixels],
         patch_size: int,
         halo: int = 0,
         to_input: ToInput = lambda windows: windows,
@@ -88,7 +101,7 @@ class PatchBatch:
             (K, C, Q, Q) moved and normalised, zero outside the image.
         """
         side = self.patch_size + 2 * self.halo
-        first = self.images[0]
+        first = as_computable(self.images[0][:, :1, :1])
         windows = first.new_zeros((len(indices), first.shape[0], side, side))
         pads = []
         for window, index in zip(windows, indices.tolist()):
@@ -143,11 +156,24 @@ class PatchBatch:
         return self.to_input(self.thumbnails)
 
 
-def resize(image: Tensor, side: int) -> Tensor:
+def resize(image: Pixels, side: int, band: int = 1024) -> Tensor:
     """Resize one image (C, H, W) to (1, C, side, side), bilinear with antialiasing.
 
-    The type is kept: uint8 stays uint8, so that a large image is not copied in float.
+    Rows are read and narrowed ``band`` at a time, so that neither a copy of the image in float nor
+    the image itself has to be in memory. uint8 stays uint8; other integers become float32.
     """
+    height = image.shape[1]
+    bands = (as_computable(image[:, y : y + band, :]) for y in range(0, height, band))
+    narrow = torch.cat([_interpolate(x, x.shape[1], side) for x in bands], dim=2)
+    return _interpolate(narrow[0], side, side)
+
+
+def _interpolate(image: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(
-        image[None], size=(side, side), mode='bilinear', antialias=True, align_corners=False
+        image[None], size=(height, width), mode='bilinear', antialias=True, align_corners=False
     )
+
+
+def as_computable(pixels: Tensor) -> Tensor:
+    """Pixels in a type that torch computes with: integers of more than 8 bits as float32."""
+    return pixels if pixels.dtype == torch.uint8 or pixels.is_floating_point() else pixels.float()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from copy import copy
 from typing import Any
 
 import torch
@@ -49,7 +48,6 @@ class Latent:
         self.gradients: PatchStore | None = None
         self._slots = torch.arange(batch.num_patches) % (capacity or batch.num_patches)
         self._live: Features | None = None
-        self._live_slots = torch.full_like(self._slots, -1)
         self._anchor = torch.zeros((), requires_grad=True)
 
     @classmethod
@@ -79,8 +77,10 @@ class Latent:
 
     @classmethod
     def of_live(cls, batch: PatchBatch, features: Features) -> Latent:
-        """A latent in which every patch carries gradient, in the order of the batch."""
-        return cls(batch).with_live(torch.arange(batch.num_patches), features)
+        """A latent that is features (A, D_l, h_l, w_l) of all patches, with their graph."""
+        latent = cls(batch)
+        latent._live = features
+        return latent
 
     @property
     def levels(self) -> Sequence[Tensor]:
@@ -95,22 +95,6 @@ class Latent:
     def nbytes(self) -> int:
         """Memory of what is remembered and collected [bytes]."""
         return sum(s.nbytes for s in (self.values, self.gradients) if s is not None)
-
-    def with_live(self, indices: Tensor, features: Features) -> Latent:
-        """The same latent with the features of some patches replaced by ones that carry gradient.
-
-        Args:
-            indices: (K,) flat numbers of the patches, each at most once.
-            features: Their features, (K, D_l, h_l, w_l) a level.
-
-        Returns:
-            A view that shares the memory of this latent.
-        """
-        view = copy(self)
-        view._live = features
-        view._live_slots = torch.full_like(self._slots, -1)
-        view._live_slots[indices] = torch.arange(len(indices))
-        return view
 
     def write(self, indices: Tensor, features: Features) -> None:
         """Remember features (K, D_l, h_l, w_l), detached, and forget gradients in their place."""
@@ -151,8 +135,8 @@ class Latent:
             radius: Margin r [cells], at most the h and w of the level.
 
         Returns:
-            (S, D, h + 2r, w + 2r), zeros where there is no patch. Gradient flows to live patches,
-            or is collected.
+            (S, D, h + 2r, w + 2r), zeros where there is no patch. Its gradient flows on or is
+            collected.
         """
         h, w = self.levels[level].shape[-2:]
         if radius > min(h, w):
@@ -208,19 +192,12 @@ class Latent:
 
     def _piece(self, level: int, indices: Tensor, rows: slice, cols: slice) -> Tensor:
         """One part (S, D, ., .) of the maps of patches; zeros for patch -1."""
-        slots = torch.where(indices < 0, -1, self._live_slots[indices])
-        live = slots >= 0
-        if self._live is None or (self.values is not None and not bool(live.any())):
+        if self._live is not None:
+            maps = self._live[level]
+            piece = maps[:, :, rows, cols][indices.clamp(min=0).to(maps.device)]
+        else:
             assert self.values is not None
             piece = self.values.get(level, indices, rows, cols)
-        else:
-            maps = self._live[level]
-            piece = maps[:, :, rows, cols][slots.clamp(min=0).to(maps.device)]
-            if bool(live.all()):
-                return piece
-            if self.values is not None:
-                old = self.values.get(level, indices, rows, cols).to(piece.dtype)
-                piece = torch.where(live.to(piece.device).reshape(-1, 1, 1, 1), piece, old)
         missing = indices < 0
         if not bool(missing.any()):
             return piece

@@ -93,7 +93,7 @@ def draws_of_batch(
         rounds = [flat[(flat >= first) & (flat < last)].numpy() - first for flat in draws]
         pages.append(
             Draws(
-                image=_rgb(batch.images[number]),
+                image=_rgb(batch.images[number][:, :, :]),
                 thumbnail=_rgb(batch.thumbnails[number]) if global_patch else None,
                 grid=grid,
                 rounds=rounds,

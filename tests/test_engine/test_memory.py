@@ -74,7 +74,7 @@ class FixedProbe:
         monkeypatch.setattr(planning, 'memory_in_use', lambda device: 1000 * MIB)
 
 
-@pytest.mark.parametrize(('budget', 'chunk'), [(1150, 1), (1250, 2), (2200, 8)])
+@pytest.mark.parametrize(('budget', 'chunk'), [(1150, 1), (1250, 2), (2200, 7), (2600, 8)])
 def test_the_largest_chunk_that_fits_is_chosen(
     monkeypatch: pytest.MonkeyPatch, budget: int, chunk: int
 ) -> None:

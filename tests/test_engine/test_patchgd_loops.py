@@ -106,7 +106,7 @@ def test_draws_are_those_of_the_sampler(run_training: RunTraining) -> None:
     runner = run_training()
     loop = runner.train_loop
     model = runner.model
-    batch = model._cut([image(130, 100), image(100, 128)])
+    batch = model.cut_images([image(130, 100), image(100, 128)])
     draws = loop.draw(batch)
     assert len(draws) == 2 == loop.schedule.rounds
     first = PatchSampler(runner.seed).draw(6, 3, 2, epoch=2, iteration=10, stream=0)[0]

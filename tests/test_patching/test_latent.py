@@ -50,26 +50,6 @@ def test_windows_are_cut_out_of_the_stitched_map(radius: int) -> None:
             assert torch.equal(mask, ones[:, rows, cols].bool())
 
 
-def test_live_features_replace_old_ones_and_carry_gradient() -> None:
-    batch = batch_of((48, 48))
-    latent = Latent.fill(batch, encode, 4)
-    chosen = torch.tensor([4, 1])
-    live = tuple(torch.rand_like(level[chosen]).requires_grad_() for level in latent.levels)
-    view = latent.with_live(chosen, live)
-    stitched = latent.levels[0].clone()
-    stitched[chosen] = live[0].detach()
-    expected = Latent.of_live(batch, (stitched,)).windows(0, torch.tensor([0, 3, 4]), 1)
-    got = view.windows(0, torch.tensor([0, 3, 4]), 1)
-    assert torch.equal(got, expected)
-    weights = torch.rand_like(got)
-    (got * weights).sum().backward()
-    reference = stitched.requires_grad_()
-    whole = Latent.of_live(batch, (reference,))
-    (whole.windows(0, torch.tensor([0, 3, 4]), 1) * weights).sum().backward()
-    assert torch.allclose(live[0].grad, reference.grad[chosen])
-    assert live[0].grad.abs().sum() > 0 and live[1].grad is None
-
-
 def test_write_remembers_without_gradient() -> None:
     batch = batch_of((32, 32))
     latent = Latent.fill(batch, encode, 4)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from mmpatch.models.patch_model import training_norms
 from mmpatch.models.protocol import PatchModel
-from mmpatch.patching import Latent, Storage
-from mmpatch.patching.wavefront import Stage, everything, in_flight, wavefront
+from mmpatch.patching import Latent, Reach, Storage
+from mmpatch.patching.visits import Stage, in_flight, visits
 from mmpatch.registry import GRADIENTS
 
 from .base import BatchContext
@@ -21,10 +21,11 @@ from .retry import with_smaller_chunks
 class ExactGradient:
     """The gradient that autograd would give with all patches in memory at once.
 
-    Every patch goes three times through: encoded without graph, scored, replayed with graph. Where
-    theta2 sees neighbours only, that happens in a wavefront over the image, and features and their
-    gradients are remembered for about two rows of patches; else for the whole image. One inner
-    iteration a batch; sampling plays no part.
+    Every patch is encoded without graph, scored, and encoded again with graph. Where its loss
+    depends on its neighbours only, that happens in a wavefront over the image, and features and
+    their gradients are remembered for about two rows of patches; else for the whole image. A batch
+    of no more patches than a chunk keeps its graphs and is encoded once. One inner iteration a
+    batch; sampling plays no part.
 
     Args:
         chunk_size: Patches that go through theta1 at once. Changes speed and memory, never the
@@ -75,16 +76,19 @@ class ExactGradient:
         return dict(work.losses)
 
     def _gradient(self, context: BatchContext, chunk_size: int) -> ReplayPass:
-        order = wavefront if context.model.local else everything
-        visits = order(context.batch, chunk_size)
-        work = ReplayPass(context, Latent(context.batch, in_flight(visits), self.storage))
-        for stage, part in visits:
+        model, batch = context.model, context.batch
+        order = visits(batch, chunk_size, model.reach)
+        latent = Latent(batch, in_flight(order), self.storage)
+        work = ReplayPass(context, latent, keep=chunk_size >= batch.num_patches)
+        whole = model.reach is Reach.EVERYTHING
+        for stage, part in order:
             with context.timed(stage.value):
                 if stage is Stage.ENCODE:
                     work.encode(part)
+                elif stage is Stage.MEASURE:
+                    work.measure(chunk_size)
                 elif stage is Stage.SCORE:
-                    local = context.model.local
-                    work.score(part if local else context.model.scored(context.batch, part))
+                    work.score(model.scored(batch, part) if whole else part)
                 else:
                     work.replay(part)
         with context.timed('replay'):

@@ -1,9 +1,9 @@
-"""Gradients in the memory of a chunk: encode without graph, score, encode again with graph."""
+"""Gradients in the memory of a chunk: encode, score, and go back through theta1."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -11,6 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from mmpatch.models.protocol import Totals
 from mmpatch.patching import Features, Latent
 
 from .base import BatchContext, without_statistics
@@ -47,49 +48,71 @@ class RandomState:
 
 
 class ReplayPass:
-    """The gradient of one loss, whose graph through theta1 never exceeds one chunk.
+    """The gradient of one loss, with Z as a leaf between theta1 and theta2.
 
-    Patches are encoded without graph; theta2 and the loss run on what is remembered of them, and
-    their backward pass leaves the gradient with respect to it; then the patches are encoded again,
-    with the same random state, and that gradient is pushed on into theta1. The same goes for the
-    global patches. The cost over the plain gradient is one more forward pass of theta1.
+    Patches are encoded and remembered; theta2 and the loss run on what is remembered of them, part
+    by part, and their backward pass leaves the gradient with respect to it; that gradient is then
+    pushed on into theta1. The same goes for the global patches.
+
+    Where the graphs through theta1 would take too much memory, patches are encoded without one,
+    and once more with the same random state when their gradient is there. Then no more than the
+    graph of one part exists at a time; the cost is one more forward pass of theta1.
 
     Args:
         context: The batch.
         latent: Remembers what is encoded.
         collected: Patches that carry gradient; None: all.
+        keep: Keep the graphs through theta1 instead of encoding twice.
     """
 
     def __init__(
-        self, context: BatchContext, latent: Latent, collected: Tensor | None = None
+        self,
+        context: BatchContext,
+        latent: Latent,
+        collected: Tensor | None = None,
+        keep: bool = False,
     ) -> None:
         self.context = context
         self.latent = latent
         self.collected = collected
+        self.keep = keep
+        self.totals: Totals | None = None
         self.loss: Tensor | None = None
         self.losses: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
         self._states: dict[int, RandomState] = {}
+        self._graphs: dict[int, Features] = {}
         self._global_state = RandomState.capture()
-        with self._precision(), torch.no_grad(), without_statistics(context.model):
-            around = context.model.encode_global(context.batch)
-        self.around = None if around is None else tuple(x.requires_grad_() for x in around)
+        model, batch = context.model, context.batch
+        self._global = self._forward(lambda: model.encode_global(batch), with_graph=keep)
+        self.around: Features | None = None
+        if self._global is not None:
+            self.around = tuple(x.detach().requires_grad_() for x in self._global)
 
     def encode(self, part: Tensor) -> None:
-        """Encode patches (K,) without graph and remember their features."""
-        self._states[int(part[0])] = RandomState.capture()
+        """Encode patches (K,) and remember their features."""
         model, batch = self.context.model, self.context.batch
-        with self._precision(), torch.no_grad(), without_statistics(model):
-            features = model.encode(batch, part)
+        first = int(part[0])
+        self._states[first] = RandomState.capture()
+        features = self._forward(lambda: model.encode(batch, part), with_graph=self.keep)
+        assert features is not None
+        if self.keep:
+            self._graphs[first] = features
         self.latent.write(part, features)
         if self.latent.gradients is None:
             self.latent.collect(self.collected, features)
             self.context.memory['latent'] = self.latent.nbytes
 
+    def measure(self, chunk_size: int) -> None:
+        """Sum up what the loss of any patch needs to know of all, ``chunk_size`` at a time."""
+        model = self.context.model
+        with self._precision(), torch.no_grad():
+            self.totals = model.totals(self.context.batch, self.latent, self.around, chunk_size)
+
     def score(self, part: Tensor) -> None:
         """theta2 and the loss of patches (S,), and backward to what is remembered."""
-        model = self.context.model
+        model, batch = self.context.model, self.context.batch
         with self._precision(), self.context.counted('theta2'):
-            losses = model.loss_at(self.context.batch, self.latent, self.around, part)
+            losses = model.loss_at(batch, self.latent, self.around, part, self.totals)
         loss, logged = model.parse_losses(losses)
         self.context.backward(loss)
         self.loss = loss.detach() if self.loss is None else self.loss + loss.detach()
@@ -97,23 +120,37 @@ class ReplayPass:
             self.losses[name] = value.detach() + self.losses[name].to(value.device)
 
     def replay(self, part: Tensor) -> None:
-        """Encode patches (K,) as before, with graph, and go on backward from what was collected."""
+        """Go on backward through theta1 from what was collected for patches (K,)."""
+        model, batch = self.context.model, self.context.batch
         state = self._states.pop(int(part[0]))
-        with state.borrowed(), self._precision(), self.context.counted('theta1'):
-            features = self.context.model.encode(self.context.batch, part)
+        features = self._graphs.pop(int(part[0]), None)
+        if features is None:
+            with state.borrowed():
+                features = self._forward(lambda: model.encode(batch, part), with_graph=True)
+        assert features is not None
         _push(features, self.latent.gradient(part))
 
     def replay_global(self) -> None:
         """The same for the global patches, when all has been scored."""
         if self.around is None:
             return
-        with self._global_state.borrowed(), self._precision():
-            features = self.context.model.encode_global(self.context.batch)
+        features, self._global = self._global, None
+        if not self.keep:
+            model, batch = self.context.model, self.context.batch
+            with self._global_state.borrowed():
+                features = self._forward(lambda: model.encode_global(batch), with_graph=True)
         assert features is not None
-        _push(
-            features,
-            tuple(torch.zeros_like(x) if x.grad is None else x.grad for x in self.around),
-        )
+        grads = [torch.zeros_like(x) if x.grad is None else x.grad for x in self.around]
+        _push(features, tuple(grads))
+
+    def _forward(self, encode: Callable[[], Features | None], with_graph: bool) -> Features | None:
+        """theta1, with its graph or without; statistics move in the pass with the graph alone."""
+        with self._precision():
+            if with_graph:
+                with self.context.counted('theta1'):
+                    return encode()
+            with torch.no_grad(), without_statistics(self.context.model):
+                return encode()
 
     def _precision(self) -> AbstractContextManager[None]:
         context = self.context.optim_wrapper.optim_context(self.context.model)

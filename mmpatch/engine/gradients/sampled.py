@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmpatch.models.patch_model import training_norms
 from mmpatch.models.protocol import PatchModel
-from mmpatch.patching import Latent, Storage
+from mmpatch.patching import Latent, Reach, Storage
 from mmpatch.registry import GRADIENTS
 
 from .base import BatchContext, mean_losses, without_statistics
@@ -92,43 +92,26 @@ class SampledGradient:
             return Latent.fill(context.batch, model.encode, chunk_size, self.storage)
 
     def _inner_iteration(self, context: BatchContext, latent: Latent, chosen: Tensor) -> Losses:
-        size = len(chosen)
-
-        def run(chunk: int) -> Losses:
-            gradient = self._at_once if chunk >= size else self._in_chunks
-            return gradient(context, latent, chosen, chunk)
-
-        first = min(self.chunk_size or size, size)
-        losses, chunk = with_smaller_chunks(context, first, run)
+        first = min(self.chunk_size or len(chosen), len(chosen))
+        losses, chunk = with_smaller_chunks(
+            context, first, lambda chunk: self._gradient(context, latent, chosen, chunk)
+        )
         if chunk < first:
             self.chunk_size = chunk
         return losses
 
     @staticmethod
-    def _at_once(context: BatchContext, latent: Latent, chosen: Tensor, _: int) -> Losses:
-        """Plain backward through all chosen patches."""
-        model, batch = context.model, context.batch
-        with context.optim_wrapper.optim_context(model):
-            with context.counted('theta1'):
-                live = model.encode(batch, chosen)
-                around = model.encode_global(batch)
-            scored = model.scored(batch, chosen)
-            with context.counted('theta2'):
-                losses = model.loss_at(batch, latent.with_live(chosen, live), around, scored)
-        loss, logged = model.parse_losses(losses)
-        context.backward(loss)
-        latent.write(chosen, live)
-        return loss.detach(), logged
-
-    @staticmethod
-    def _in_chunks(context: BatchContext, latent: Latent, chosen: Tensor, chunk: int) -> Losses:
-        """The same gradient with a graph of one chunk at a time."""
+    def _gradient(context: BatchContext, latent: Latent, chosen: Tensor, chunk: int) -> Losses:
+        """The gradient through the chosen patches, with the graphs of one chunk at a time."""
+        model = context.model
         latent.gradients = None
-        work = ReplayPass(context, latent, chosen)
+        work = ReplayPass(context, latent, chosen, keep=chunk >= len(chosen))
         for part in chosen.split(chunk):
             work.encode(part)
-        scored = context.model.scored(context.batch, chosen)
-        for part in scored.split(chunk) if context.model.local else [scored]:
+        if model.reach is Reach.TOTALS:
+            work.measure(chunk)
+        scored = model.scored(context.batch, chosen)
+        for part in [scored] if model.reach is Reach.EVERYTHING else scored.split(chunk):
             work.score(part)
         for part in chosen.split(chunk):
             work.replay(part)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from mmpatch.engine.gradients.base import BatchContext, GradientStrategy, without_statistics
 from mmpatch.engine.gradients.replay import RandomState
-from mmpatch.patching import Features, Latent, Storage
+from mmpatch.patching import Features, Latent, Reach, Storage
 from mmpatch.patching.store import available_memory
-from mmpatch.patching.wavefront import everything, in_flight, wavefront
+from mmpatch.patching.visits import in_flight, visits
 
 from .meter import PeakMeter, memory_in_use, release_unused
 from .size import format_size
@@ -188,17 +188,16 @@ class _Planner:
         return max(len(part) for part in self.context.draws)
 
     def at_once(self, chunk: int) -> bool:
-        """Whether the sampled gradient needs no replay with this chunk."""
-        return self.strategy.samples and chunk >= self.drawn
+        """Whether graphs through theta1 are kept with this chunk, so that nothing is replayed."""
+        return chunk >= self.drawn
 
     def latent(self, chunk: int, storage: Storage) -> int:
         """Memory of Z and of the gradients that are collected for it [bytes]."""
         size = storage.patch_bytes(self.features)
         batch = self.context.batch
         if self.strategy.samples:
-            return size * (batch.num_patches + (0 if self.at_once(chunk) else self.drawn))
-        visits = (wavefront if self.context.model.local else everything)(batch, chunk)
-        return 2 * size * in_flight(visits)
+            return size * (batch.num_patches + self.drawn)
+        return 2 * size * in_flight(visits(batch, chunk, self.context.model.reach))
 
     def theta1(self, chunk: int) -> int:
         """Memory of the largest graph through theta1 [bytes]."""
@@ -209,7 +208,7 @@ class _Planner:
 
     def theta2(self, chunk: int) -> int:
         """Memory of the largest graph through theta2 [bytes]."""
-        if not self.context.model.local:
+        if self.context.model.reach is Reach.EVERYTHING:
             return self.one.theta2  # measured with all patches
         return self.linear('theta2', min(chunk, self.drawn))
 
@@ -251,7 +250,8 @@ def _measure(context: BatchContext, count: int, device: torch.device) -> tuple[F
     latent = Latent(batch, capacity=1)  # every patch looks like the first one
     latent.write(torch.arange(1), tuple(f[:1] for f in features))
     latent.collect(None, features)
-    scored = part if model.local else torch.arange(batch.num_patches)
+    whole = model.reach is Reach.EVERYTHING
+    scored = torch.arange(batch.num_patches) if whole else part
     before_score = perf_counter()
     with PeakMeter(device) as theta2:
         with optim.optim_context(model):

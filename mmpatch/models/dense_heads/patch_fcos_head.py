@@ -12,9 +12,8 @@ from mmdet.models.dense_heads import fcos_head
 from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from mmpatch.patching import Features, Latent, PatchBatch, chunks
+from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
@@ -48,8 +47,6 @@ class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
         loss_region: What an inner iteration scores: ``'sampled'``, the patches that carry
             gradient, or ``'full'``, all patches as in the paper. Both with the normalisers of the
             whole batch.
-        score_chunk: Patches that theta2 reads at once where it is run over a whole image; with
-            gradient their activations are computed again in the backward pass.
 
     All other arguments are those of :class:`mmdet.models.FCOSHead`.
 
@@ -64,7 +61,6 @@ class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
         aggregator: dict[str, Any] | None = None,
         global_patch: bool = True,
         loss_region: str = 'sampled',
-        score_chunk: int = 8,
         **kwargs: Any,
     ) -> None:
         if layout not in ('tile', 'stack'):
@@ -80,7 +76,6 @@ class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
         self.aggregator_cfg = dict(aggregator or {})
         self.global_patch = global_patch
         self.loss_region = loss_region
-        self.score_chunk = score_chunk
         super().__init__(*args, **kwargs)
 
     def _init_layers(self) -> None:
@@ -114,19 +109,7 @@ class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
         """
         if self.layout == 'stack':
             return self._stacked_maps(batch, latent, context, scored)
-        at_once = self.loss_region == 'sampled' and torch.is_grad_enabled()
-        if at_once or len(scored) <= self.score_chunk:
-            return self._tiled_maps(batch, latent, context, scored)
-        parts = [
-            checkpoint(self._tiled_maps, batch, latent, context, part, use_reentrant=False)
-            if torch.is_grad_enabled()
-            else self._tiled_maps(batch, latent, context, part)
-            for part in chunks(scored, self.score_chunk)
-        ]
-        scores, boxes, centers = (
-            [torch.cat(level) for level in zip(*kind)] for kind in zip(*parts)
-        )
-        return scores, boxes, centers
+        return self._tiled_maps(batch, latent, context, scored)
 
     def _tiled_maps(
         self, batch: PatchBatch, latent: Latent, context: Features | None, scored: Tensor

@@ -10,8 +10,8 @@ from mmdet.models.detectors import SingleStageDetector
 from torch import Tensor
 
 from mmpatch.models.patch_model import PatchModelMixin, check_strides
-from mmpatch.patching import Features, Latent, PatchBatch
-from mmpatch.patching.wavefront import Stage, everything, in_flight, wavefront
+from mmpatch.models.protocol import Totals
+from mmpatch.patching import Features, Latent, PatchBatch, Reach
 from mmpatch.registry import MODELS
 
 
@@ -71,9 +71,9 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
             )
 
     @property
-    def local(self) -> bool:
-        """Whether theta2 sees a patch and its neighbours alone; not so if patches are stacked."""
-        return bool(self.bbox_head.layout == 'tile')
+    def reach(self) -> Reach:
+        """theta2 sees a patch and its neighbours alone, unless patches are stacked."""
+        return Reach.NEIGHBOURS if self.bbox_head.layout == 'tile' else Reach.EVERYTHING
 
     def extract_patches(self, patches: Tensor) -> Features:
         """Backbone, neck and towers, (K, C, side, side) -> 2L maps (K, F, h_l, w_l)."""
@@ -93,7 +93,7 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
 
     def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch:
         """Cut the images (C, H, W) of a training batch and prepare its labels."""
-        batch = self._cut(inputs)
+        batch = self.cut_images(inputs)
         batch.targets = self.bbox_head.prepare(batch, data_samples)
         return batch
 
@@ -103,7 +103,12 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         return scored
 
     def loss_at(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, scored: Tensor
+        self,
+        batch: PatchBatch,
+        latent: Latent,
+        context: Features | None,
+        scored: Tensor,
+        totals: Totals | None = None,
     ) -> dict[str, Tensor]:
         """Shares of the batch's losses at the scored frames."""
         losses: dict[str, Tensor] = self.bbox_head.loss_at(batch, latent, context, scored)
@@ -132,25 +137,21 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         """
         results = []
         for image, sample in zip(batch_inputs, batch_data_samples):
-            batch = self._cut([image])
+            batch = self.cut_images([image])
             outs = self._maps(batch)
             results.append(self.bbox_head.predict_image(batch, outs, sample.metainfo, rescale))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """Raw maps of theta2 in every frame (mode ``'tensor'``)."""
-        return self._maps(self._cut(batch_inputs))
+        return self._maps(self.cut_images(batch_inputs))
 
     @torch.no_grad()
     def _maps(self, batch: PatchBatch) -> Any:
-        """What theta2 gives in every frame, Z remembered for no longer than it is needed."""
-        visits = (wavefront if self.local else everything)(batch, self.chunk_size)
-        latent, context = Latent(batch, in_flight(visits)), self.encode_global(batch)
+        """What theta2 gives in every frame."""
         parts = []
-        for stage, part in visits:
-            if stage is Stage.ENCODE:
-                latent.write(part, self.encode(batch, part))
-            elif stage is Stage.SCORE:
-                scored = part if self.local else self.bbox_head.scored(batch, part)
-                parts.append(self.bbox_head.maps(batch, latent, context, scored))
+        for latent, context, part in self.sweep(batch):
+            whole = self.reach is Reach.EVERYTHING
+            frames = self.bbox_head.scored(batch, part) if whole else part
+            parts.append(self.bbox_head.maps(batch, latent, context, frames))
         return tuple([torch.cat(level) for level in zip(*kind)] for kind in zip(*parts))

@@ -76,10 +76,13 @@ def test_one_patch_gives_the_predictions_of_stock_fcos() -> None:
 def test_windows_of_theta2_equal_theta2_on_the_stitched_map() -> None:
     model = build_detector(patch_size=64).eval()
     head, count = model.bbox_head, len(STRIDES)
-    batch = model._cut([image(200, 150)])
+    batch = model.cut_images([image(200, 150)])
     grid = batch.grids[0]
     with torch.no_grad():
-        latent, context = model.fill(batch), model.encode_global(batch)
+        latent, context = (
+            Latent.fill(batch, model.encode, model.chunk_size),
+            model.encode_global(batch),
+        )
         got = head.maps(batch, latent, context, torch.arange(batch.num_patches))
         fused = []
         for level, maps in enumerate(latent.levels):
@@ -105,7 +108,7 @@ def resized_to_padded_image(feature: Tensor, grid: Any, stride: int) -> Tensor:
 def test_fill_equals_what_evaluation_computes(halo: int) -> None:
     model = build_detector(patch_size=64, halo=halo).train()
     batch = model.cut([image(100, 130)], [sample(100, 130)])
-    filled = model.fill(batch).levels
+    filled = Latent.fill(batch, model.encode, model.chunk_size).levels
     expected = model.eval().encode(batch, torch.arange(batch.num_patches))
     assert filled[0].shape[-1] == 64 // STRIDES[0]
     for level, reference in zip(filled, expected):
@@ -117,9 +120,9 @@ def test_predictions_do_not_depend_on_chunks(chunk: int) -> None:
     model = build_detector(patch_size=64, double=False).eval()
     picture, data = image(200, 150), sample(200, 150, double=False)
     with torch.no_grad():
-        model.chunk_size = model.bbox_head.score_chunk = 4
+        model.chunk_size = 4
         expected = model.predict([picture], [copy.deepcopy(data)])[0].pred_instances
-        model.chunk_size = model.bbox_head.score_chunk = chunk
+        model.chunk_size = chunk
         got = model.predict([picture], [copy.deepcopy(data)])[0].pred_instances
     assert len(expected) > 50
     torch.testing.assert_close(got.bboxes, expected.bboxes, rtol=1e-3, atol=1e-2)
@@ -130,7 +133,7 @@ def test_predictions_do_not_depend_on_chunks(chunk: int) -> None:
 def test_shares_of_disjoint_patches_add_up_to_the_loss_of_the_batch() -> None:
     model = build_detector(patch_size=64)
     batch = model.cut([image(130, 100), image(70, 64, seed=1)], [sample(130, 100), sample(70, 64)])
-    latent, context = model.fill(batch), model.encode_global(batch)
+    latent, context = Latent.fill(batch, model.encode, model.chunk_size), model.encode_global(batch)
     whole = model.loss_at(batch, latent, context, torch.arange(batch.num_patches))
     parts = [
         model.loss_at(batch, latent, context, torch.tensor(part))
@@ -155,11 +158,12 @@ def test_every_parameter_gets_a_finite_gradient(objects: int) -> None:
 def test_theta1_learns_from_local_and_from_global_patches() -> None:
     model = build_detector(patch_size=64)
     batch = model.cut([image(130, 100)], [sample(130, 100)])
-    latent, everything = model.fill(batch), torch.arange(batch.num_patches)
+    latent, everything = Latent.fill(batch, model.encode, 4), torch.arange(batch.num_patches)
     chosen = torch.tensor([0])
-    live = model.encode(batch, chosen)
+    pairs = zip(latent.levels, model.encode(batch, chosen))
+    live = Latent.of_live(batch, tuple(old.index_copy(0, chosen, new) for old, new in pairs))
     fixed = tuple(x.detach() for x in model.encode_global(batch))
-    sum(model.loss_at(batch, latent.with_live(chosen, live), fixed, everything).values()).backward()
+    sum(model.loss_at(batch, live, fixed, everything).values()).backward()
     assert model.backbone.layer2[0].conv1.weight.grad.abs().sum() > 0
     model.zero_grad()
     sum(model.loss_at(batch, latent, model.encode_global(batch), everything).values()).backward()
@@ -176,7 +180,7 @@ def test_points_in_ignored_regions_weigh_nothing() -> None:
     half.ignored_instances.bboxes[0, 2] = 64
     right = sample(128, 128, objects=0)
     latent_args = model.cut([image(128, 128)], [right])
-    latent, context = model.fill(latent_args), model.encode_global(latent_args)
+    latent, context = Latent.fill(latent_args, model.encode, 4), model.encode_global(latent_args)
     expected = model.loss_at(latent_args, latent, context, torch.tensor([1, 3]))
     got = model.loss([image(128, 128)], [half])
     torch.testing.assert_close(got['loss_cls'], expected['loss_cls'], rtol=1e-9, atol=0)
