@@ -135,6 +135,7 @@ setup(
             'onedl-mmdetection>=3.5.1,<3.6',
             'onedl-mmsegmentation>=1.4.2,<1.5',
             'onedl-mmpretrain>=1.3.6,<1.4',
+            'rasterio',
             'timm',
         ],
         'upstream': [
@@ -143,6 +144,7 @@ setup(
             'mmdet>=3.3.0,<3.4',
             'mmsegmentation>=1.2.2,<1.3',
             'mmpretrain>=1.2.0,<1.3',
+            'rasterio',
             'timm',
         ],
     },

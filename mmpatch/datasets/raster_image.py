@@ -1,0 +1,103 @@
+"""Images that stay in their file and are read window by window."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import torch
+from mmengine.logging import print_log
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.windows import Window
+from torch import Tensor
+
+#: Rows of a strip above which reading a window from a file that is not tiled gets slow.
+LARGE = 4096
+
+
+class RasterImage:
+    """A raster file as an image (C, H, W) that can be sliced like a tensor.
+
+    GDAL reads the file, so that tiled TIFF, BigTIFF, JPEG 2000, PNG and more work. Values are what
+    the file holds: no channel is dropped or added, no depth reduced.
+
+    Args:
+        path: The file.
+        bands: Numbers of the bands to use, from 0, in this order; None: all.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or has no such bands.
+    """
+
+    def __init__(self, path: str | Path, bands: Sequence[int] | None = None) -> None:
+        self.path = str(path)
+        self._opened: dict[int, Any] = {}
+        if not Path(path).is_file():
+            raise FileNotFoundError(f'no image at {Path(path).absolute()}')
+        source = self._source()
+        available = list(range(source.count))
+        self.bands = available if bands is None else list(bands)
+        if not set(self.bands) <= set(available):
+            raise ValueError(
+                f'{path} has {len(available)} band(s), numbers {available}; asked for {self.bands}'
+            )
+        self.shape = torch.Size((len(self.bands), source.height, source.width))
+        self.profile: dict[str, Any] = dict(source.profile)
+        rows, cols = source.block_shapes[0]
+        if cols >= source.width > LARGE:
+            print_log(
+                f'{path} is not tiled (blocks of {cols} x {rows} px): each patch reads whole rows, '
+                f'which is slow. `gdal_translate -co TILED=YES -co COMPRESS=DEFLATE {path} '
+                'tiled.tif` or `rio convert --tiled` makes a tiled copy',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> Tensor:
+        """A window, all bands: ``image[:, y0:y1, x0:x1]``.
+
+        Raises:
+            ValueError: If that part of the file cannot be read.
+        """
+        _, rows, cols = key
+        y0, y1, _ = rows.indices(self.shape[1])
+        x0, x1, _ = cols.indices(self.shape[2])
+        window = Window(x0, y0, max(x1 - x0, 0), max(y1 - y0, 0))
+        try:
+            pixels: NDArray[Any] = self._source().read([b + 1 for b in self.bands], window=window)
+        except RasterioIOError as error:
+            raise ValueError(
+                f'{self.path} cannot be read at rows {y0} to {y1}, columns {x0} to {x1} ({error}; '
+                f'{error.__cause__}): the file is truncated or damaged, fetch it again'
+            ) from error
+        return torch.from_numpy(pixels.astype(_readable(pixels.dtype), copy=False))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Open files do not travel to other processes."""
+        return {**self.__dict__, '_opened': {}}
+
+    def _source(self) -> Any:
+        """The open file of this process; GDAL's handles must not be shared after a fork."""
+        process = os.getpid()
+        if process not in self._opened:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter('ignore', NotGeoreferencedWarning)
+                    self._opened = {process: rasterio.open(self.path)}
+            except RasterioIOError as error:
+                raise ValueError(f'{self.path} is no image that GDAL can read: {error}') from error
+        return self._opened[process]
+
+
+def _readable(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type that torch computes with and that holds all values of another one."""
+    larger = {'uint16': 'int32', 'uint32': 'int64', 'uint64': 'float64'}
+    return np.dtype(larger.get(dtype.name, dtype.name))

@@ -1,0 +1,118 @@
+"""Segmentation from file to file: as in memory, resumed, and what can go wrong."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from affine import Affine
+
+from mmpatch.apis import segment_raster
+from mmpatch.apis import segment_raster as module
+from mmpatch.datasets.raster_image import RasterImage
+from mmpatch.testing.tiny_detector import image
+from mmpatch.testing.tiny_segmentor import DEEPLABV3, UNET, build_segmentor
+
+TRANSFORM = Affine(0.5, 0, 1000, 0, -0.5, 2000)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    path = tmp_path / 'scene.tif'
+    pixels = image(300, 170).numpy()
+    settings = dict(tiled=True, blockxsize=64, blockysize=64, crs='EPSG:32612', transform=TRANSFORM)
+    with rasterio.open(
+        path, 'w', driver='GTiff', height=300, width=170, count=3, dtype='uint8', **settings
+    ) as target:
+        target.write(pixels)
+    return path
+
+
+def model_of(base: dict[str, Any] = UNET, classes: int = 3, **kwargs: Any) -> Any:
+    return build_segmentor(base=base, classes=classes, double=False, chunk_size=2, **kwargs).eval()
+
+
+def read(path: Path) -> np.ndarray:
+    with rasterio.open(path) as source:
+        found: np.ndarray = source.read(1)
+        return found
+
+
+@pytest.mark.parametrize(('base', 'classes'), [(UNET, 1), (DEEPLABV3, 3)])
+def test_as_in_memory(scene: Path, base: dict[str, Any], classes: int) -> None:
+    model, out, lines = model_of(base, classes, halo=16), scene.with_name('labels.tif'), []
+    segment_raster(
+        model, RasterImage(scene), out, [(0, 0, 0), (255, 0, 0), (0, 0, 9)], lines.append
+    )
+    expected = model.predict([image(300, 170)])[0].pred_sem_seg.data[0]
+    assert np.array_equal(read(out), expected.numpy())
+    with rasterio.open(out) as found:
+        assert found.crs.to_epsg() == 32612 and found.transform == TRANSFORM
+        assert found.is_tiled and found.colormap(1)[1] == (255, 0, 0, 255)
+    assert lines[-1] == 'row 5 of 5, 0 min 0 s left'
+    assert sorted(p.name for p in scene.parent.iterdir()) == ['labels.tif', 'scene.tif']
+
+
+@pytest.mark.parametrize('base', [UNET, DEEPLABV3])
+def test_an_interrupted_run_goes_on_and_ends_the_same(
+    scene: Path, base: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, out = model_of(base), scene.with_name('labels.tif')
+    segment_raster(model, RasterImage(scene), out)
+    expected = read(out)
+    out.unlink()
+    saved: list[Path] = []
+    original = module.__globals__['_save']
+
+    def save(path: Path, labels: np.ndarray) -> None:
+        if len(saved) == 3:
+            raise KeyboardInterrupt
+        saved.append(path)
+        original(path, labels)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(module.__globals__, '_save', save)
+        with pytest.raises(KeyboardInterrupt):
+            segment_raster(model, RasterImage(scene), out)
+    encoded: list[int] = []
+    encode = model.encode
+    monkeypatch.setattr(model, 'encode', lambda b, i: (encoded.extend(i.tolist()), encode(b, i))[1])
+    lines: list[str] = []
+    segment_raster(model, RasterImage(scene), out, say=lines.append)
+    assert lines[0] == '3 of 5 rows of patches are there already'
+    assert min(encoded) >= 3 and np.array_equal(read(out), expected)
+
+
+def test_rows_of_another_model_or_image_are_refused(
+    scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = scene.with_name('labels.tif')
+    with monkeypatch.context() as patch:
+        patch.setitem(module.__globals__, '_save', _full_disk)
+        with pytest.raises(OSError, match='the disk is full: 0 of 5'):
+            segment_raster(model_of(), RasterImage(scene), out)
+    with pytest.raises(ValueError, match='interrupted run with another model: remove the folder'):
+        segment_raster(model_of(seed=1), RasterImage(scene), out)
+
+
+def _full_disk(path: Path, labels: np.ndarray) -> None:
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+def test_training_on_a_file_is_training_on_the_image(scene: Path) -> None:
+    from mmpatch.testing.tiny_detector import gradients
+    from mmpatch.testing.tiny_segmentor import sample
+
+    found = []
+    for picture in (image(300, 170), RasterImage(scene)):
+        model: Any = build_segmentor(classes=3).train()
+        losses = model.loss([picture], [sample(300, 170, 3)])
+        sum(v for k, v in losses.items() if 'loss' in k).backward()
+        found.append(gradients(model))
+    for name, grad in found[0].items():
+        assert torch.equal(grad, found[1][name]), name

@@ -1,0 +1,52 @@
+"""Segment an image that does not fit into memory and write a tiled GeoTIFF of labels.
+
+    python tools/segment_raster.py CONFIG CHECKPOINT scene.tif --out labels.tif
+
+Neither the image nor the labels are ever whole in memory. Interrupted, the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import DictAction
+from mmengine.registry import MODELS
+from mmengine.runner import load_checkpoint
+
+from mmpatch.apis import segment_raster
+from mmpatch.datasets.raster_image import RasterImage
+from mmpatch.utils import load_config
+
+
+def main() -> None:
+    """Load the model, segment, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='config of a PatchSegmentor')
+    parser.add_argument('checkpoint')
+    parser.add_argument('image', type=Path, help='any raster that GDAL reads; tiled ones are fast')
+    parser.add_argument('--out', type=Path, required=True, help='GeoTIFF to write')
+    parser.add_argument(
+        '--bands', type=int, nargs='+', help='numbers of the bands to use, from 0; default: all'
+    )
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    args = parser.parse_args()
+    cfg = load_config(args.config, options=args.cfg_options)
+    model = MODELS.build(cfg.model)
+    checkpoint = load_checkpoint(model, args.checkpoint, map_location='cpu')
+    model.to(args.device).eval()
+    palette = checkpoint.get('meta', {}).get('dataset_meta', {}).get('palette')
+    try:
+        segment_raster(model, RasterImage(args.image, args.bands), args.out, palette)
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    print(f'wrote {args.out}')
+
+
+if __name__ == '__main__':
+    main()
