@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from . import tiny_detector
+from . import tiny_detector, tiny_segmentor
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,14 @@ def _detection_samples() -> list[Any]:
     return [tiny_detector.sample(130, 100, 5), tiny_detector.sample(64, 90, 1, seed=1)]
 
 
+def _build_segmentor(**settings: Any) -> nn.Module:
+    return tiny_segmentor.build_segmentor(**settings).train()
+
+
+def _segmentation_samples() -> list[Any]:
+    return [tiny_segmentor.sample(130, 100), tiny_segmentor.sample(64, 90, seed=1)]
+
+
 #: All tasks whose gradients are tested.
 TASKS = (
     Task(
@@ -54,8 +62,22 @@ TASKS = (
             dict(),
             dict(global_patch=False),
             dict(halo=32),
-            dict(head=dict(loss_region='full', score_chunk=2)),
+            dict(head=dict(loss_region='full')),
             dict(head=dict(aggregator=dict(kernel_size=1))),
+        ),
+    ),
+    Task(
+        'segmentation',
+        _build_segmentor,
+        _segmentation_samples,
+        variants=(
+            dict(),
+            dict(global_patch=False),
+            dict(aggregator=dict(fusion='add')),
+            dict(halo=16),
+            dict(latent_stride=4),
+            dict(loss_region='sampled'),
+            dict(base=tiny_segmentor.DEEPLABV3, classes=2),
         ),
     ),
 )

@@ -31,6 +31,9 @@ TEST_CFG_KEYS = (
     'type',
 )
 
+#: Keys of a segmentor's ``test_cfg`` that mmseg's encoder-decoders read.
+SEGMENTOR_TEST_CFG_KEYS = ('mode', 'crop_size', 'stride', 'type')
+
 #: Names of the hooks that mmengine registers by default.
 HOOK_KEYS = (
     'checkpoint',
@@ -60,7 +63,8 @@ def check_config(cfg: Config) -> None:
     _check(cfg, (*runner_keys, *TOOL_KEYS), 'the config', strict=False)
     _check(cfg.get('default_hooks') or {}, HOOK_KEYS, 'default_hooks', strict=False)
     model = cfg.get('model') or {}
-    _check(model.get('test_cfg') or {}, TEST_CFG_KEYS, 'model.test_cfg', strict=True)
+    keys = SEGMENTOR_TEST_CFG_KEYS if 'decode_head' in model else TEST_CFG_KEYS
+    _check(model.get('test_cfg') or {}, keys, 'model.test_cfg', strict=True)
     for place, node in _typed_nodes(cfg.to_dict(), ''):
         if str(node['type']).startswith('mmpatch.'):
             _check_arguments(node, place)

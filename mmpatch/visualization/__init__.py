@@ -2,5 +2,6 @@
 
 from .loss_curves import plot_losses
 from .patch_det_visualizer import PatchDetVisualizer
+from .patch_seg_visualizer import PatchSegVisualizer
 
-__all__ = ['PatchDetVisualizer', 'plot_losses']
+__all__ = ['PatchDetVisualizer', 'PatchSegVisualizer', 'plot_losses']

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmpatch.testing.tasks import TASKS, Task
+
 WORKER = """
 import os, sys, torch
 from unittest import mock
@@ -19,21 +21,21 @@ register_all_modules()
 import mmpatch.engine, mmpatch.models
 from mmengine.optim import OptimWrapper
 from mmpatch.engine.gradients import BatchContext, ExactGradient, SampledGradient
-from mmpatch.testing.tiny_detector import build_detector, gradients, image, sample
+from mmpatch.testing.tasks import TASKS
 
 torch.set_num_threads(1)
 world = int(os.environ.get('WORLD_SIZE', 1))
 rank = int(os.environ.get('RANK', 0))
 if world > 1:
     dist.init_process_group('gloo')
-with mock.patch.object(torch.Tensor, 'float', lambda x: x):
-    model = build_detector(patch_size=64).train()
+with mock.patch.object(torch.Tensor, 'float', lambda x: x if x.is_floating_point() else x.double()):
+    task = next(task for task in TASKS if task.name == sys.argv[3])
+    model = task.build()
     model.requires_grad_(True)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     wrapper = OptimWrapper(optimizer, accumulative_counts=2, clip_grad=dict(max_norm=0.05))
     wrapper.initialize_count_status(model, 0, 2)
-    images = [image(130, 100), image(64, 90, seed=1)]
-    samples = [sample(130, 100, 7), sample(64, 90, 1, seed=1)]
+    images, samples = task.images(), task.samples()
     mine = [rank] if world > 1 else [0, 1]
     batch = model.cut([images[i] for i in mine], [samples[i] for i in mine])
     by_image = {0: [[0, 2, 5], [1, 3, 4]], 1: [[1], [0]]}
@@ -50,10 +52,10 @@ if rank == 0:
 """
 
 
-def train(out: Path, world: int, gradient: str) -> dict[str, torch.Tensor]:
+def train(out: Path, world: int, gradient: str, task: Task) -> dict[str, torch.Tensor]:
     processes = [
         subprocess.Popen(
-            [sys.executable, '-W', 'ignore', '-c', WORKER, str(out), gradient],
+            [sys.executable, '-W', 'ignore', '-c', WORKER, str(out), gradient, task.name],
             env={
                 **os.environ,
                 'WORLD_SIZE': str(world),
@@ -69,8 +71,9 @@ def train(out: Path, world: int, gradient: str) -> dict[str, torch.Tensor]:
     return torch.load(out, weights_only=True)
 
 
+@pytest.mark.parametrize('task', TASKS, ids=str)
 @pytest.mark.parametrize('gradient', ['sampled', 'exact'])
-def test_two_processes_step_like_one(tmp_path: Path, gradient: str) -> None:
-    one, two = (train(tmp_path / f'{n}.pth', n, gradient) for n in (1, 2))
+def test_two_processes_step_like_one(tmp_path: Path, gradient: str, task: Task) -> None:
+    one, two = (train(tmp_path / f'{n}.pth', n, gradient, task) for n in (1, 2))
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-9, atol=1e-12, msg=name)

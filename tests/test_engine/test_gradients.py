@@ -26,8 +26,8 @@ VARIANTS = [
 
 @pytest.fixture(autouse=True)
 def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stock FCOS casts boxes to float32, which would hide differences below 1e-7."""
-    monkeypatch.setattr(torch.Tensor, 'float', lambda tensor: tensor)
+    """Stock code casts boxes and labels to float32, which would hide differences below 1e-7."""
+    monkeypatch.setattr(torch.Tensor, 'float', lambda x: x if x.is_floating_point() else x.double())
 
 
 def context_of(task: Task, model: Any, draws: list[Tensor] | None = None) -> BatchContext:
@@ -139,7 +139,9 @@ def test_z_remembers_what_the_inner_iterations_encoded() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Latent, 'write', write)
         SampledGradient()(context)
-    for level, expected in zip(written[-1].levels, model.fill(context.batch).levels):
+    for level, expected in zip(
+        written[-1].levels, Latent.fill(context.batch, model.encode, 4).levels
+    ):
         torch.testing.assert_close(level, expected)
 
 
@@ -150,7 +152,7 @@ def test_running_statistics_move_once_a_gradient(strategy: SampledGradient) -> N
     model.train()
     before = copy.deepcopy(model.state_dict())
     with without_statistics(model):
-        model.fill(context_of(TASKS[0], model).batch)
+        Latent.fill(context_of(TASKS[0], model).batch, model.encode, 4)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
     strategy(context_of(TASKS[0], model, [torch.tensor([0])]))

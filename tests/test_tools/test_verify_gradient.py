@@ -27,7 +27,8 @@ def test_a_right_gradient(task: Task, strategy: Any) -> None:
     result = verify(task, task.build(), strategy, schedule=PatchSchedule(0.34))
     assert not result.problems, result.problems
     assert all(error < 1e-9 for _, error, _, _ in result.modules)
-    assert {'backbone.layer2', 'bbox_head.aggregators'} <= {row[0] for row in result.modules}
+    names = [row[0] for row in result.modules]
+    assert any(n.startswith('backbone.') for n in names) and any('aggregator' in n for n in names)
     assert 'WRONG' not in result.table()
     if strategy.samples:
         error, cosine = result.approximation

@@ -1,6 +1,7 @@
 """Metrics."""
 
 from .patch_coco_metric import PatchCocoMetric
+from .patch_seg_metric import PatchSegMetric
 from .sodad_metric import SODADMetric
 
-__all__ = ['PatchCocoMetric', 'SODADMetric']
+__all__ = ['PatchCocoMetric', 'PatchSegMetric', 'SODADMetric']

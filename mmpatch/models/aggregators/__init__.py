@@ -1,6 +1,7 @@
 """theta2: small networks that read the latent and the global patch's features."""
 
 from .conv_aggregator import ConvAggregator
+from .latent_classifier import LatentClassifier
 from .stack_aggregator import StackAggregator
 
-__all__ = ['ConvAggregator', 'StackAggregator']
+__all__ = ['ConvAggregator', 'LatentClassifier', 'StackAggregator']

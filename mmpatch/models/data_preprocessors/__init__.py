@@ -2,5 +2,6 @@
 
 from .host_images import HostImages
 from .patch_det_data_preprocessor import PatchDetDataPreprocessor
+from .patch_seg_data_preprocessor import PatchSegDataPreprocessor
 
-__all__ = ['HostImages', 'PatchDetDataPreprocessor']
+__all__ = ['HostImages', 'PatchDetDataPreprocessor', 'PatchSegDataPreprocessor']

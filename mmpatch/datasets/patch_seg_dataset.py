@@ -1,0 +1,65 @@
+"""Segmentation data that says what is missing, before training starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine import fileio
+from mmseg.datasets import BaseSegDataset
+
+from mmpatch.datasets.missing_data import require_folder
+from mmpatch.registry import DATASETS
+
+
+@DATASETS.register_module()
+class PatchSegDataset(BaseSegDataset):
+    """mmseg's ``BaseSegDataset`` that fails at once where a folder, an image or a mask is missing.
+
+    Args:
+        *args: Of :class:`mmseg.datasets.BaseSegDataset`.
+        how_to_get: Sentence on how to get the data, said when it is missing.
+        **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
+
+    Raises:
+        FileNotFoundError: If a folder is missing, or an image has no mask.
+        ValueError: If there is no image with the suffix.
+    """
+
+    #: Said when the data is missing.
+    HOW_TO_GET = (
+        'Check data_root, data_prefix, img_suffix and seg_map_suffix of the config; '
+        'docs/datasets.md shows the layout'
+    )
+
+    def __init__(self, *args: Any, how_to_get: str | None = None, **kwargs: Any) -> None:
+        self.how_to_get = self.HOW_TO_GET if how_to_get is None else how_to_get
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """List images and masks, and check that each image has one.
+
+        Returns:
+            One dict an image, as mmseg's.
+        """
+        images, masks = (self.data_prefix.get(key) for key in ('img_path', 'seg_map_path'))
+        require_folder('image folder', images or '.', self.how_to_get)
+        if masks is not None:
+            require_folder('mask folder', masks, self.how_to_get)
+        data_list: list[dict[str, Any]] = super().load_data_list()
+        if not data_list:
+            raise ValueError(
+                f'no image in {images} ends in {self.img_suffix!r}: set img_suffix of the dataset'
+            )
+        missing = [
+            info
+            for info in data_list
+            if 'seg_map_path' in info
+            and not fileio.exists(info['seg_map_path'], backend_args=self.backend_args)
+        ]
+        if missing:
+            raise FileNotFoundError(
+                f'{len(missing)} of {len(data_list)} images have no mask: the first is '
+                f'{missing[0]["img_path"]}, looked for {missing[0]["seg_map_path"]}. '
+                f'{self.how_to_get}'
+            )
+        return data_list

@@ -1,0 +1,6 @@
+"""Losses over images of which only a part is in memory at a time."""
+
+from .patch_dice_loss import PatchDiceLoss
+from .summed_loss import CrossEntropySums, PixelAccuracy, SummedLoss, summed
+
+__all__ = ['CrossEntropySums', 'PatchDiceLoss', 'PixelAccuracy', 'SummedLoss', 'summed']

@@ -1,0 +1,120 @@
+"""Losses as functions of sums over pixels, and the stock ones that can be written so."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from mmseg.models.losses import CrossEntropyLoss
+from torch import Tensor
+
+
+@runtime_checkable
+class SummedLoss(Protocol):
+    """A loss that depends on an image through sums over its pixels alone.
+
+    Patches add to the sums one after the other; the value, and its derivative with respect to what
+    any one patch adds, need no more than the sums.
+
+    Attributes:
+        loss_name: Name in the log.
+        normaliser: Column of the sums that divides the loss of a batch, over all ranks; None if
+            images are independent.
+    """
+
+    loss_name: str
+    normaliser: int | None
+
+    def sums(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
+        """What windows with logits (S, C, h, w) and labels (S, h, w) add to the sums; (S, k)."""
+
+    def value(self, sums: Tensor) -> Tensor:
+        """The loss from the sums (B, k) over each image."""
+
+
+class CrossEntropySums:
+    """mmseg's cross entropy, binary or not: the weighted sum over pixels, and what divides it.
+
+    Args:
+        loss: The stock loss, with ``reduction='mean'`` and ``avg_non_ignore=True``.
+
+    Raises:
+        ValueError: If the loss averages otherwise.
+    """
+
+    normaliser: int | None = 1
+
+    def __init__(self, loss: CrossEntropyLoss) -> None:
+        if loss.reduction != 'mean' or not loss.avg_non_ignore or loss.use_mask:
+            raise ValueError(
+                "patch-wise training needs CrossEntropyLoss with reduction='mean', use_mask=False "
+                f'and avg_non_ignore=True, got {loss.reduction!r}, {loss.use_mask} and '
+                f'{loss.avg_non_ignore}: averages over ignored pixels depend on padding'
+            )
+        self.loss = loss
+        self.loss_name: str = loss.loss_name
+
+    def sums(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
+        """The weighted loss, and the weights, summed over each window; (S, 2)."""
+        valid = labels != ignore_index
+        if not bool(valid.any()):
+            return torch.stack([logits.flatten(1).sum(1) * 0, valid.flatten(1).sum(1)], dim=1)
+        loss = self.loss(logits, labels, reduction_override='none', ignore_index=ignore_index)
+        weights = valid
+        if self.loss.class_weight is not None and not self.loss.use_sigmoid:
+            table = logits.new_tensor(self.loss.class_weight)
+            weights = table[labels.masked_fill(~valid, 0)] * valid
+        count = weights.flatten(1).sum(1)
+        if self.loss.use_sigmoid:
+            count = count * logits.shape[1]
+        return torch.stack([loss.flatten(1).sum(1), count], dim=1)
+
+    def value(self, sums: Tensor) -> Tensor:
+        """The loss of the batch from the sums (B, 2) over images."""
+        total, count = sums.sum(dim=0)
+        return total / (count + torch.finfo(torch.float32).eps)  # as in the stock loss
+
+
+class PixelAccuracy:
+    """Share of the pixels with the right class, for the log [%].
+
+    Args:
+        threshold: Above which probability a pixel is foreground, with one output channel.
+    """
+
+    loss_name = 'acc_seg'
+    normaliser: int | None = None
+
+    def __init__(self, threshold: float | None = None) -> None:
+        self.threshold = 0.5 if threshold is None else threshold
+
+    @torch.no_grad()
+    def sums(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
+        """Right pixels and all pixels of each window; (S, 2)."""
+        binary = logits.shape[1] == 1
+        predicted = logits[:, 0].sigmoid() > self.threshold if binary else logits.argmax(dim=1)
+        valid = labels != ignore_index
+        right = (predicted == labels) & valid
+        return torch.stack([x.flatten(1).sum(1) for x in (right, valid)], dim=1)
+
+    def value(self, sums: Tensor) -> Tensor:
+        """The share [%] from the sums (B, 2)."""
+        right, valid = sums.sum(dim=0)
+        return 100 * right / valid.clamp(min=1)
+
+
+def summed(loss: Any) -> SummedLoss:
+    """A decode head's loss as a function of sums over pixels.
+
+    Raises:
+        TypeError: If it is not known how to write it so.
+    """
+    if isinstance(loss, SummedLoss):
+        return loss
+    if isinstance(loss, CrossEntropyLoss):
+        return CrossEntropySums(loss)
+    raise TypeError(
+        f'{type(loss).__name__} cannot be computed patch by patch: use CrossEntropyLoss (with '
+        "use_sigmoid=True for binary masks), 'mmpatch.PatchDiceLoss', or a loss with the methods "
+        'sums() and value() of mmpatch.models.losses.SummedLoss'
+    )

@@ -1,0 +1,327 @@
+"""A segmentor that is trained patch by patch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.utils import add_prefix
+from torch import Tensor, nn
+
+from mmpatch.models.losses import PixelAccuracy, SummedLoss, summed
+from mmpatch.models.patch_model import PatchModelMixin, check_strides
+from mmpatch.models.protocol import Totals
+from mmpatch.patching import Features, Latent, PatchBatch, Reach, chunks
+from mmpatch.patching.global_windows import global_windows
+from mmpatch.registry import MODELS
+
+from .label_maps import LabelMaps
+
+
+@MODELS.register_module()
+class PatchSegmentor(PatchModelMixin, EncoderDecoder):
+    """theta1: a stock segmentor up to a latent. theta2: from local and global latents to classes.
+
+    The class layer of the stock segmentor becomes a 1 x 1 convolution to a few latent channels;
+    theta2 is another one, from these and the global patch's to the classes.
+
+    Losses are exact over whole images: Dice and cross entropy depend on an image through sums over
+    its pixels, which are measured over all patches before any patch is scored.
+
+    Source: Resource Efficient Perception for Vision Systems, section III-C.
+
+    Args:
+        backbone, decode_head, neck, train_cfg, test_cfg, data_preprocessor, pretrained, init_cfg:
+            As in :class:`mmseg.models.EncoderDecoder`. Losses of the decode head are those that
+            :func:`mmpatch.models.losses.summed` knows.
+        auxiliary_head: Has to be None.
+        latent_channels: Channels D of the latent.
+        latent_stride: Stride of the latent [px]. None: that of the decode head's output. A
+            coarser one makes Z smaller; logits are interpolated between its cells.
+        aggregator: Settings of :class:`mmpatch.LatentClassifier`, ``fusion`` among them.
+        loss_region: What an inner iteration scores: ``'full'``, the whole image as in the paper,
+            or ``'sampled'``, the patches that carry gradient; both with sums over whole images.
+        patch_size, halo, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
+            See :class:`PatchModelMixin`.
+
+    Raises:
+        ValueError, TypeError: If settings do not fit together.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        patch_size: int,
+        halo: int = 0,
+        global_patch: bool = True,
+        latent_channels: int = 8,
+        latent_stride: int | None = None,
+        aggregator: dict[str, Any] | None = None,
+        loss_region: str = 'full',
+        **kwargs: Any,
+    ) -> None:
+        if loss_region not in ('full', 'sampled'):
+            raise ValueError(f"loss_region must be 'full' or 'sampled', got {loss_region!r}")
+        check_strides(patch_size, halo, [latent_stride or 1])
+        super().__init__(
+            *args, patch_size=patch_size, halo=halo, global_patch=global_patch, **kwargs
+        )
+        if self.with_auxiliary_head:
+            raise ValueError(
+                'auxiliary heads read features that are not remembered: set auxiliary_head=None'
+            )
+        if self.align_corners:
+            raise ValueError(
+                'align_corners=True makes the place of a cell depend on the size of the image, '
+                'which patches cannot share: set decode_head.align_corners=False'
+            )
+        head = self.decode_head
+        if not isinstance(head, BaseDecodeHead) or not isinstance(head.conv_seg, nn.Conv2d):
+            raise TypeError(
+                'PatchSegmentor needs a decode head that ends in the class layer conv_seg, such as '
+                f'FCNHead or ASPPHead; got {type(head).__name__}'
+            )
+        self.latent_channels = latent_channels
+        self.latent_stride = latent_stride
+        self.loss_region = loss_region
+        head.conv_seg = nn.Conv2d(head.channels, latent_channels, 1)
+        if (head.init_cfg or {}).get('override', {}).get('name') == 'conv_seg':
+            head.init_cfg = None  # weights of 0.01 are meant for a layer that no other one follows
+        self.aggregator = MODELS.build(
+            dict(
+                type='mmpatch.LatentClassifier',
+                channels=latent_channels,
+                out_channels=self.out_channels,
+                global_patch=global_patch,
+                **(aggregator or {}),
+            )
+        )
+        losses = head.loss_decode
+        self._losses: list[SummedLoss] = [
+            *(summed(x) for x in (losses if isinstance(losses, nn.ModuleList) else [losses])),
+            PixelAccuracy(head.threshold),
+        ]
+
+    # --- theta1 -----------------------------------------------------------------------------
+
+    def extract_patches(self, patches: Tensor) -> Features:
+        """The stock segmentor up to the latent, (K, C, side, side) -> one map (K, D, h, w)."""
+        patches = patches.contiguous(memory_format=self.memory_format)
+        latent = self.decode_head(self.extract_feat(patches))
+        count, side = len(patches), patches.shape[-1]
+        shape = tuple(latent.shape) if isinstance(latent, Tensor) else type(latent).__name__
+        wanted = (count, self.latent_channels)
+        if not isinstance(latent, Tensor) or shape[:2] != wanted or side % latent.shape[-1]:
+            raise ValueError(
+                f'{type(self.decode_head).__name__} must return {(*wanted, "h", "w")} for '
+                f'{count} windows of {side} px, where h and w divide {side}; it returned {shape}'
+            )
+        if self.latent_stride is not None:
+            cells = side // self.latent_stride
+            latent = (
+                F.adaptive_avg_pool2d(latent, cells)
+                if cells < latent.shape[-1]
+                else F.interpolate(latent, size=(cells, cells), mode='bilinear')
+            )
+        return (latent,)
+
+    # --- theta2 and the loss ----------------------------------------------------------------
+
+    @property
+    def reach(self) -> Reach:
+        """A pixel depends on cells around it, its loss on sums over the image."""
+        return Reach.TOTALS
+
+    def maps(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, indices: Tensor
+    ) -> Tensor:
+        """Logits of patches (S,) in full resolution, (S, classes, P, P)."""
+        cells = latent.levels[0].shape[-1]
+        stride = batch.patch_size // cells
+        margin = int(stride > 1)
+        local = latent.windows(0, indices, margin)
+        around = None
+        if context is not None:
+            around = global_windows(context[0], batch, indices, (cells, cells), margin)
+        logits: Tensor = self.aggregator(local, around)
+        wanted = (len(indices), self.out_channels, *local.shape[2:])
+        if tuple(logits.shape) != wanted:
+            raise ValueError(
+                f'{type(self.aggregator).__name__} must return {wanted}, it returned '
+                f'{tuple(logits.shape)}'
+            )
+        return logits if stride == 1 else _interpolate(logits, batch, indices, stride)
+
+    def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch:
+        """Cut the images (C, H, W) of a training batch; labels stay where they are."""
+        batch = self.cut_images(inputs)
+        batch.targets = LabelMaps(
+            [sample.gt_sem_seg.data for sample in data_samples],
+            batch,
+            [str(sample.metainfo.get('img_path', 'image')) for sample in data_samples],
+            self.num_classes,
+            self.decode_head.ignore_index,
+        )
+        return batch
+
+    def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
+        """Patches whose loss an inner iteration on the patches ``chosen`` counts; (S,)."""
+        return chosen if self.loss_region == 'sampled' else torch.arange(batch.num_patches)
+
+    def totals(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, chunk_size: int
+    ) -> Totals:
+        """The sums over images that losses are made of, (B, k) float64 for each."""
+        parts = chunks(torch.arange(batch.num_patches), chunk_size)
+        found = zip(*(self._sums(batch, latent, context, part) for part in parts))
+        totals = [torch.stack(sums).sum(dim=0) for sums in found]
+        targets: LabelMaps = batch.targets
+        own = torch.stack(
+            [
+                t[:, loss.normaliser].sum()
+                for loss, t in zip(self._losses, totals)
+                if loss.normaliser
+            ]
+            or [totals[0].new_ones(())]
+        )
+        if targets.normalisers is None:
+            targets.normalisers = own.clone()
+            all_reduce(targets.normalisers, op='mean')
+        factors = iter(targets.normalisers / own.clamp(min=1))
+        for loss, total in zip(self._losses, totals):
+            if loss.normaliser:
+                total[:, loss.normaliser] *= next(factors)
+        return tuple(totals)
+
+    def loss_at(
+        self,
+        batch: PatchBatch,
+        latent: Latent,
+        context: Features | None,
+        scored: Tensor,
+        totals: Totals | None = None,
+    ) -> dict[str, Tensor]:
+        """Shares of the batch's losses at the scored patches.
+
+        Without ``totals`` the scored patches count as the whole batch.
+        """
+        sums = self._sums(batch, latent, context, scored)
+        share = 1.0
+        if totals is not None:  # sums over the batch, of which those of these patches are live
+            sums = tuple(total + own - own.detach() for total, own in zip(totals, sums))
+            share = len(scored) / batch.num_patches
+        losses: dict[str, Tensor] = {}
+        for loss, own in zip(self._losses, sums):
+            value = loss.value(own)
+            value = value + (share - 1) * value.detach()  # counted in shares, but not its gradient
+            losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value
+        return dict(add_prefix(losses, 'decode'))
+
+    def _sums(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, part: Tensor
+    ) -> Totals:
+        """What patches (S,) add to the sums of each loss, (B, k) float64 each."""
+        logits = self.maps(batch, latent, context, part)
+        logits = logits if logits.dtype == torch.float64 else logits.float()
+        targets: LabelMaps = batch.targets
+        labels = targets.read(part, logits.device)
+        images = batch.image_index[part].to(logits.device)
+        sums = []
+        with torch.autocast(logits.device.type, enabled=False):
+            for loss in self._losses:
+                own = loss.sums(logits, labels, targets.ignore_index).double()
+                empty = own.new_zeros(batch.num_images, own.shape[1])
+                sums.append(empty.index_add(0, images, own))
+        return tuple(sums)
+
+    def loss(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> dict[str, Tensor]:
+        """Losses of the whole batch with gradient through every patch, all in memory at once."""
+        batch = self.cut(inputs, data_samples)
+        everything = torch.arange(batch.num_patches)
+        latent = Latent.of_live(batch, self.encode(batch, everything))
+        return self.loss_at(batch, latent, self.encode_global(batch), everything)
+
+    # --- prediction -------------------------------------------------------------------------
+
+    def predict(self, inputs: Sequence[Tensor], data_samples: Sequence[Any] | None = None) -> Any:
+        """Segment images (C, H, W) of any size, one after the other.
+
+        Args:
+            inputs: B images as they come from the pipeline.
+            data_samples: Their B data samples, or None.
+
+        Returns:
+            Data samples with ``pred_sem_seg`` and ``seg_logits``, as stock segmentors give them.
+        """
+        results = []
+        for i, logits in enumerate(self._forward(inputs)):
+            samples = None if data_samples is None else [data_samples[i]]
+            results += self.postprocess_result(logits[None], samples)
+        return results
+
+    def sweep_logits(self, batch: PatchBatch, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits of a batch without gradient, some patches at a time.
+
+        Args:
+            batch: The batch.
+            first: Flat number of the first patch that is wanted.
+
+        Yields:
+            Flat numbers (S,) of patches and their logits (S, classes, P, P).
+        """
+        with torch.no_grad():
+            for latent, context, part in self.sweep(batch, first):
+                yield part, self.maps(batch, latent, context, part)
+
+    def classify(self, logits: Tensor) -> Tensor:
+        """Classes (S, h, w) uint8 from logits (S, C, h, w)."""
+        if self.out_channels == 1:
+            return (logits[:, 0].sigmoid() > self.decode_head.threshold).byte()
+        return logits.argmax(dim=1).byte()
+
+    def _forward(self, inputs: Sequence[Tensor], data_samples: Any = None) -> list[Tensor]:
+        """Logits (classes, H, W) of each image, on the host (mode ``'tensor'``)."""
+        results = []
+        for image in inputs:
+            batch = self.cut_images([image])
+            canvas = torch.empty(self.out_channels, *image.shape[-2:])
+            for part, logits in self.sweep_logits(batch):
+                for (y, x), window in zip(batch.origins[part].tolist(), logits):
+                    place = canvas[:, y : y + window.shape[1], x : x + window.shape[2]]
+                    place.copy_(window[:, : place.shape[1], : place.shape[2]])
+            results.append(canvas)
+        return results
+
+
+def _interpolate(logits: Tensor, batch: PatchBatch, indices: Tensor, stride: int) -> Tensor:
+    """Bilinear interpolation to full resolution.
+
+    Args:
+        logits: (S, C, h + 2, w + 2), with a margin of one cell.
+        batch: The patches.
+        indices: (S,) their flat numbers.
+        stride: Side of a cell [px].
+
+    Returns:
+        (S, C, P, P). Cells beyond the image have no weight, so values at its border are continued.
+    """
+    cells = torch.arange(-1, logits.shape[-1] - 1) * stride
+    inside = []
+    for axis in (0, 1):
+        sizes = torch.tensor([(grid.height, grid.width)[axis] for grid in batch.grids])
+        starts = batch.origins[indices, axis, None] + cells
+        inside.append((starts >= 0) & (starts < sizes[batch.image_index[indices], None]))
+    mask = (inside[0][:, None, :, None] & inside[1][:, None, None, :]).to(logits)
+
+    def enlarge(x: Tensor) -> Tensor:
+        x = F.interpolate(x, scale_factor=stride, mode='bilinear', align_corners=False)
+        return x[..., stride:-stride, stride:-stride]
+
+    if bool(mask.all()):
+        return enlarge(logits)
+    return enlarge(logits * mask) / enlarge(mask).clamp(min=0.25)  # the least of a pixel inside
