@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.optim import OptimWrapper
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmpatch.engine.gradients import BatchContext, build_gradient
@@ -38,23 +39,24 @@ class Cell:
 
     Attributes:
         method: A key of :data:`METHODS`.
-        depth: Depth of the ResNet.
+        model: A key of :data:`mmpatch.benchmark.models.BASES`.
         side: Side of the image [px].
         patch_size: Side of a patch [px].
-        objects: Objects in the image.
+        objects: Objects in the image: boxes, or the foreground of a mask.
         sampling_rate, inner_iterations: Of the sampled gradient.
         small_side: Side of the image for ``'downsampled'`` [px].
         chunk_size: Patches with gradient at once in the exact gradient.
         device: ``'cpu'`` or ``'cuda'``.
         amp: ``'bfloat16'``, ``'float16'`` or empty.
         latent_device: Where Z lives; empty: where theta1 runs.
+        latent_stride: Stride of a segmentor's Z [px]; 0: that of its decode head.
         steps: Steps that are measured, one if that takes over half a minute. A step on an image of
             one patch comes first, so that the optimizer's state exists.
         rows: Height of the image in patches; 0: square. Memory of ours depends on the width.
     """
 
     method: str
-    depth: int
+    model: str
     side: int
     patch_size: int = 512
     objects: int = 500
@@ -65,13 +67,19 @@ class Cell:
     device: str = 'cpu'
     amp: str = ''
     latent_device: str = ''
+    latent_stride: int = 0
     steps: int = 2
     rows: int = 0
 
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return f'FCOS-R{self.depth}'
+    def cfg(self, base: dict[str, Any]) -> dict[str, Any]:
+        """The config of the model that is trained."""
+        cfg = patch_cfg(base, self.model, self.patch_size)
+        if self.latent_stride and self.method in ('sampled', 'exact', 'in_memory'):
+            cfg['latent_stride'] = self.latent_stride
+        if self.method in ('full', 'checkpointed', 'downsampled'):
+            cfg = stock_cfg(cfg)
+        cfg['backbone']['with_cp'] = self.method == 'checkpointed'
+        return cfg
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,8 @@ class Result:
         times: Seconds a step by stage.
         need: What it would take at least, where it did not run [bytes].
         loss: Loss of the first step, to compare methods by.
+        kept: Memory of what grows with the image in patch-wise training: its pixels and Z with its
+            gradient [bytes].
     """
 
     cell: Cell
@@ -97,6 +107,7 @@ class Result:
     times: dict[str, float] | None = None
     need: int = 0
     loss: float = 0.0
+    kept: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As nested dicts."""
@@ -113,7 +124,7 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
 
     Args:
         cell: What to measure.
-        base: Config of a patch-wise FCOS with a ResNet.
+        base: Base config of its model.
 
     Returns:
         Time and memory.
@@ -121,7 +132,8 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
     torch.manual_seed(0)
     idle = resident_memory() if cell.device == 'cpu' else 0
     patched = cell.method in ('sampled', 'exact')
-    step = _patch_step(cell, base) if patched else _step(cell, base)
+    memory: dict[str, int] = {}
+    step = _patch_step(cell, base, memory) if patched else _step(cell, base)
     step(*_data(cell.patch_size, cell.patch_size, cell))
     height = cell.rows * cell.patch_size or cell.side
     width = cell.side
@@ -139,7 +151,8 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
         stages.append(times)
         if seconds[0] > 30:
             break
-    result = Result(cell, seconds=median(seconds), idle=idle, loss=losses[0], times=stages[-1])
+    kept = image.nbytes + memory['latent'] if patched else 0
+    result = Result(cell, median(seconds), idle=idle, loss=losses[0], times=stages[-1], kept=kept)
     peak = peak_memory()
     if cell.device == 'cpu':
         return replace(result, peak=int(peak['process'] * 2**30))
@@ -151,28 +164,24 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
 
 
 #: A training step on an image (C, H, W) and its labels: its loss and the time of its stages.
-Step = Callable[[Tensor, DetDataSample], tuple[float, dict[str, float]]]
+Step = Callable[[Tensor, Any], tuple[float, dict[str, float]]]
 
 
 def _step(cell: Cell, base: dict[str, Any]) -> Step:
-    """A step of plain autograd: stock FCOS on the whole image, or ours on all patches at once."""
-    cfg = patch_cfg(base, cell.depth, cell.patch_size)
-    if cell.method != 'in_memory':
-        cfg = stock_cfg(cfg)
-    cfg['backbone']['with_cp'] = cell.method == 'checkpointed'
-    model: Any = build(cfg).to(cell.device)
+    """A step of plain autograd: stock model on the whole image, or ours on all patches at once."""
+    model: Any = build(cell.cfg(base)).to(cell.device)
     wrapper = _optimizer(model, cell)
 
-    def step(image: Tensor, sample: DetDataSample) -> tuple[float, dict[str, float]]:
+    def step(image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
         data = dict(inputs=[image], data_samples=[sample])
         return model.train_step(data, wrapper)['loss'].item(), {}
 
     return step
 
 
-def _patch_step(cell: Cell, base: dict[str, Any]) -> Step:
-    """All optimizer steps that a train loop makes on one image."""
-    model: Any = build(patch_cfg(base, cell.depth, cell.patch_size)).to(cell.device)
+def _patch_step(cell: Cell, base: dict[str, Any], memory: dict[str, int]) -> Step:
+    """All optimizer steps that a train loop makes on one image; fills ``memory``."""
+    model: Any = build(cell.cfg(base)).to(cell.device)
     wrapper = _optimizer(model, cell)
     latent = dict(device=cell.latent_device or None)
     if cell.method == 'exact':
@@ -181,7 +190,7 @@ def _patch_step(cell: Cell, base: dict[str, Any]) -> Step:
         strategy = build_gradient(dict(type='sampled', latent=latent))
     schedule = PatchSchedule(cell.sampling_rate, cell.inner_iterations)
 
-    def step(image: Tensor, sample: DetDataSample) -> tuple[float, dict[str, float]]:
+    def step(image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
         data = model.data_preprocessor(dict(inputs=[image], data_samples=[sample]), True)
         batch = model.cut(data['inputs'], data['data_samples'])
         count = schedule.patches_per_round(batch.num_patches)
@@ -190,7 +199,7 @@ def _patch_step(cell: Cell, base: dict[str, Any]) -> Step:
             draws = PatchSampler(0).draw(
                 batch.num_patches, count, schedule.rounds, epoch=0, iteration=0, stream=0
             )
-        context = BatchContext(model, batch, draws, wrapper, ['synthetic'])
+        context = BatchContext(model, batch, draws, wrapper, ['synthetic'], memory=memory)
         return float(strategy(context)['loss']), dict(context.times)
 
     return step
@@ -209,7 +218,7 @@ def _optimizer(model: Any, cell: Cell) -> OptimWrapper:
     return AmpOptimWrapper(optimizer=optimizer, dtype=cell.amp)
 
 
-def _data(height: int, width: int, cell: Cell) -> tuple[Tensor, DetDataSample]:
+def _data(height: int, width: int, cell: Cell) -> tuple[Tensor, Any]:
     """A seeded image, uint8, with objects of 1 to 5 % of its sides; the same ones at every size."""
     generator = torch.Generator().manual_seed(0)
     image = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator)
@@ -218,11 +227,15 @@ def _data(height: int, width: int, cell: Cell) -> tuple[Tensor, DetDataSample]:
     boxes = torch.cat((corner, corner + size), dim=1)
     boxes *= torch.tensor([width, height, width, height])
     shape = (height, width)
-    sample = DetDataSample(
-        metainfo=dict(
-            img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0), img_path='synthetic'
-        )
-    )
+    meta = dict(img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0), img_path='synthetic')
+    if not cell.model.startswith('fcos'):
+        mask = torch.zeros(1, height, width, dtype=torch.uint8)
+        for x0, y0, x1, y1 in boxes.int().tolist():
+            mask[:, y0:y1, x0:x1] = 1
+        masked = SegDataSample(metainfo=meta)
+        masked.gt_sem_seg = PixelData(data=mask)
+        return image, masked
+    sample = DetDataSample(metainfo=meta)
     labels = torch.randint(80, (cell.objects,), generator=generator)
     sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
     return image, sample

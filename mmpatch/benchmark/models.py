@@ -6,16 +6,25 @@ import copy
 from typing import Any
 
 import torch
-from mmdet.registry import MODELS
 from mmengine.config import ConfigDict
+from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmpatch.engine.memory.meter import SavedTensors
 
+#: Models, and their base config among configs/_base_/models.
+BASES = {
+    'fcos-r18': 'patch_fcos_r50_fpn.py',
+    'fcos-r34': 'patch_fcos_r50_fpn.py',
+    'fcos-r50': 'patch_fcos_r50_fpn.py',
+    'unet': 'patch_unet.py',
+}
+#: How they are called in tables.
+LABELS = {'fcos-r18': 'FCOS-R18', 'fcos-r34': 'FCOS-R34', 'fcos-r50': 'FCOS-R50', 'unet': 'U-Net'}
 #: Channels of the stages of a ResNet, by depth.
 CHANNELS = {18: [64, 128, 256, 512], 34: [64, 128, 256, 512], 50: [256, 512, 1024, 2048]}
 
-#: Settings that a patch-wise detector and its head have beyond the stock ones.
+#: Settings that a patch-wise model and its head have beyond the stock ones.
 PATCH_SETTINGS = (
     'patch_size',
     'halo',
@@ -25,36 +34,55 @@ PATCH_SETTINGS = (
     'norm_eval',
     'channels_last',
     'small_images',
+    'latent_channels',
+    'latent_stride',
+    'aggregator',
+    'loss_region',
 )
 PATCH_HEAD_SETTINGS = ('layout', 'loss_region', 'aggregator', 'global_patch')
+STOCK_TYPES = {
+    'mmpatch.PatchDetector': 'mmdet.FCOS',
+    'mmpatch.PatchSegmentor': 'mmseg.EncoderDecoder',
+    'mmpatch.PatchDetDataPreprocessor': 'mmdet.DetDataPreprocessor',
+    'mmpatch.PatchSegDataPreprocessor': 'mmseg.SegDataPreProcessor',
+    'mmpatch.PatchFCOSHead': 'mmdet.FCOSHead',
+}
 
 
-def patch_cfg(base: dict[str, Any], depth: int, patch_size: int) -> dict[str, Any]:
-    """A patch-wise FCOS with a ResNet of some depth and random weights."""
+def patch_cfg(base: dict[str, Any], model: str, patch_size: int) -> dict[str, Any]:
+    """A patch-wise model with random weights.
+
+    Args:
+        base: Its base config.
+        model: A key of :data:`BASES`.
+        patch_size: Side of a patch [px].
+    """
     cfg = copy.deepcopy(base)
     cfg['patch_size'] = patch_size
-    cfg['backbone'].update(depth=depth, init_cfg=None)
-    cfg['neck']['in_channels'] = CHANNELS[depth]
+    if model.startswith('fcos-r'):
+        depth = int(model.removeprefix('fcos-r'))
+        cfg['backbone'].update(depth=depth, init_cfg=None)
+        cfg['neck']['in_channels'] = CHANNELS[depth]
     return cfg
 
 
 def stock_cfg(patch: dict[str, Any]) -> dict[str, Any]:
-    """The stock FCOS that a patch-wise one is made of."""
-    cfg = copy.deepcopy(patch)
-    for key in PATCH_SETTINGS:
-        cfg.pop(key, None)
-    cfg['type'] = 'mmdet.FCOS'
-    cfg['data_preprocessor']['type'] = 'mmdet.DetDataPreprocessor'
-    cfg['bbox_head']['type'] = 'mmdet.FCOSHead'
-    for key in PATCH_HEAD_SETTINGS:
-        cfg['bbox_head'].pop(key, None)
+    """The stock model that a patch-wise one is made of."""
+    cfg = {k: v for k, v in copy.deepcopy(patch).items() if k not in PATCH_SETTINGS}
+    if 'bbox_head' in cfg:
+        for key in PATCH_HEAD_SETTINGS:
+            cfg['bbox_head'].pop(key, None)
+    for part in (cfg, cfg['data_preprocessor'], cfg.get('bbox_head', {})):
+        part['type'] = STOCK_TYPES.get(part.get('type', ''), part.get('type'))
     return cfg
 
 
 def build(cfg: dict[str, Any]) -> nn.Module:
     """A model with seeded random weights in training mode."""
     torch.manual_seed(0)
-    model: nn.Module = MODELS.build(ConfigDict(copy.deepcopy(cfg)))
+    scope = 'mmseg' if 'decode_head' in cfg else 'mmdet'
+    with DefaultScope.overwrite_default_scope(scope):
+        model: nn.Module = MODELS.build(ConfigDict(copy.deepcopy(cfg)))
     return model.train()
 
 
@@ -65,7 +93,7 @@ def analytic_need(stock: dict[str, Any], side: int) -> int:
     gradients and AdamW's two numbers a parameter; target assignment comes on top.
 
     Args:
-        stock: Config of a stock detector.
+        stock: Config of a stock model.
         side: Side of the image [px].
 
     Returns:
@@ -76,7 +104,7 @@ def analytic_need(stock: dict[str, Any], side: int) -> int:
     model: Any = build(stock).to('meta')
     try:
         with SavedTensors(known=model.parameters()) as saved:
-            outs = model.bbox_head(model.extract_feat(image))
+            outs = model(image)
     except AttributeError:  # torch 2.4 cannot checkpoint on the meta device
         return 0
     del outs

@@ -14,8 +14,18 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from .cell import METHODS, Result
+from .models import LABELS
 
-HEAD = ('model', 'method', 'image [px]', 'peak [GiB]', 'above idle [GiB]', 's / step', 'images / s')
+HEAD = (
+    'model',
+    'method',
+    'image [px]',
+    'peak [GiB]',
+    'above idle [GiB]',
+    'image and Z [GiB]',
+    's / step',
+    'images / s',
+)
 
 #: Memory figures to compare with [GiB], for FCOS-R50 at 4096 x 4096 and batch 1 unless said.
 REFERENCES = (
@@ -31,7 +41,8 @@ COLOURS = {
     'sampled': '#2980b9',
     'exact': '#27ae60',
 }
-MARKERS = {18: 'o', 34: '^', 50: 's'}
+#: Markers and dashes of the models.
+STYLES = {'fcos-r18': 'o--', 'fcos-r34': '^:', 'fcos-r50': 's-', 'unet': 'D-.'}
 
 
 def rows_of(results: Sequence[Result]) -> list[list[str]]:
@@ -39,23 +50,24 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
     order = list(METHODS)
     rows = []
     for result in sorted(
-        results, key=lambda r: (r.cell.depth, r.cell.side, order.index(r.cell.method))
+        results, key=lambda r: (r.cell.model, r.cell.side, order.index(r.cell.method))
     ):
         cell = result.cell
         name = METHODS[cell.method]
         if cell.method == 'downsampled':
             name += f' to {cell.small_side}'
         size = f'{cell.side} x {cell.rows * cell.patch_size or cell.side}'
-        start = [cell.model, name, size]
+        start = [LABELS[cell.model], name, size]
         if result.seconds is None:
             need = f', needs {result.need / 2**30:.1f}' if result.need else ''
-            rows.append([*start, f'out of memory{need}', '', '', ''])
+            rows.append([*start, f'out of memory{need}', *[''] * 4])
             continue
         rows.append(
             [
                 *start,
                 f'{result.peak / 2**30:.2f}',
                 f'{(result.peak - result.idle) / 2**30:.2f}',
+                f'{result.kept / 2**30:.2f}' if result.kept else '',
                 f'{result.seconds:.2f}',
                 f'{1 / result.seconds:.3f}',
             ]
@@ -93,15 +105,15 @@ def plot(results: Sequence[Result], out: Path) -> None:
     figure = Figure(figsize=(11, 5.6), layout='constrained')
     memory, time = figure.subplots(1, 2)
     sides = sorted({r.cell.side for r in results})
-    depths = sorted({r.cell.depth for r in results})
+    models = sorted({r.cell.model for r in results})
     methods = [m for m in METHODS if any(r.cell.method == m for r in results)]
-    for depth, method in itertools.product(depths, methods):
+    for model, method in itertools.product(models, methods):
         line = sorted(
-            (r for r in results if (r.cell.depth, r.cell.method) == (depth, method)),
+            (r for r in results if (r.cell.model, r.cell.method) == (model, method)),
             key=lambda r: r.cell.side,
         )
         ran = [r for r in line if r.seconds is not None]
-        style = _style(depth, COLOURS[method])
+        style = _style(model, COLOURS[method])
         xs = [r.cell.side for r in ran]
         memory.plot(xs, [r.peak / 2**30 for r in ran], **style)
         time.plot(xs, [r.seconds for r in ran], **style)
@@ -113,7 +125,7 @@ def plot(results: Sequence[Result], out: Path) -> None:
             marker='x',
             s=45,
         )
-    for name, value in REFERENCES:
+    for name, value in REFERENCES if 'fcos-r50' in models else ():
         memory.axhline(value, color='#999999', linewidth=0.8, linestyle=':')
         memory.text(sides[0], value * 1.03, name, fontsize=7, color='#666666')
     for axes, label in ((memory, 'peak memory [GiB]'), (time, 'time of a step [s]')):
@@ -131,7 +143,7 @@ def plot(results: Sequence[Result], out: Path) -> None:
         for edge in ('top', 'right'):
             axes.spines[edge].set_visible(False)
     entries = [Line2D([], [], color=COLOURS[m], linewidth=3, label=METHODS[m]) for m in methods]
-    entries += [Line2D([], [], label=f'FCOS-R{d}', **_style(d, '#444444')) for d in depths]
+    entries += [Line2D([], [], label=LABELS[m], **_style(m, '#444444')) for m in models]
     if any(r.seconds is None for r in results):
         text = 'did not run, computed need'
         entries.append(Line2D([], [], color='#444444', linestyle='', marker='x', label=text))
@@ -140,7 +152,6 @@ def plot(results: Sequence[Result], out: Path) -> None:
     figure.savefig(out, dpi=130)
 
 
-def _style(depth: int, colour: str) -> dict[str, Any]:
-    dashes = '-' if depth >= 50 else '--'
-    marker = MARKERS.get(depth, 'o')
+def _style(model: str, colour: str) -> dict[str, Any]:
+    marker, dashes = STYLES[model][0], STYLES[model][1:]
     return dict(color=colour, linestyle=dashes, marker=marker, markersize=5)

@@ -31,14 +31,21 @@ class RasterImage:
     Args:
         path: The file.
         bands: Numbers of the bands to use, from 0, in this order; None: all.
+        flips: Whether it is seen upside down, and mirrored.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, or has no such bands.
     """
 
-    def __init__(self, path: str | Path, bands: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        bands: Sequence[int] | None = None,
+        flips: tuple[bool, bool] = (False, False),
+    ) -> None:
         self.path = str(path)
+        self.flips = flips
         self._opened: dict[int, Any] = {}
         if not Path(path).is_file():
             raise FileNotFoundError(f'no image at {Path(path).absolute()}')
@@ -70,6 +77,10 @@ class RasterImage:
         _, rows, cols = key
         y0, y1, _ = rows.indices(self.shape[1])
         x0, x1, _ = cols.indices(self.shape[2])
+        if self.flips[0]:
+            y0, y1 = self.shape[1] - y1, self.shape[1] - y0
+        if self.flips[1]:
+            x0, x1 = self.shape[2] - x1, self.shape[2] - x0
         window = Window(x0, y0, max(x1 - x0, 0), max(y1 - y0, 0))
         try:
             pixels: NDArray[Any] = self._source().read([b + 1 for b in self.bands], window=window)
@@ -78,6 +89,8 @@ class RasterImage:
                 f'{self.path} cannot be read at rows {y0} to {y1}, columns {x0} to {x1} ({error}; '
                 f'{error.__cause__}): the file is truncated or damaged, fetch it again'
             ) from error
+        steps = [-1 if flip else 1 for flip in self.flips]
+        pixels = pixels[:, :: steps[0], :: steps[1]].copy()
         return torch.from_numpy(pixels.astype(_readable(pixels.dtype), copy=False))
 
     def __getstate__(self) -> dict[str, Any]:

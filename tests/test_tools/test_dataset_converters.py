@@ -169,7 +169,7 @@ def test_yellowstone_end_to_end(
     out = tmp_path / 'data' / 'yellowstone'
     command = ['--out', str(out), '--wheel', str(tmp_path / 'fake.whl')]
     yellowstone.main(command)
-    assert 'train.json with 3 trees, test.json with 3 trees' in capsys.readouterr().out
+    assert f'wrote {out}' in capsys.readouterr().out
     assert 'MIT License' in (out / 'README.txt').read_text()
     yellowstone.main(['--out', str(out), '--wheel', 'not needed any more'])
     assert 'already there and whole' in capsys.readouterr().out
@@ -214,7 +214,7 @@ def test_yellowstone_knows_the_published_counts() -> None:
     assert [(scene.split, scene.boxes) for scene in scenes] == [('train', 574), ('test', 279)]
 
 
-@pytest.mark.parametrize('name', ['soda_d', 'yellowstone'])
+@pytest.mark.parametrize('name', ['soda_d', 'yellowstone', 'nuclei', 'drive', 'aerial'])
 def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match='0'):
         _tool(name).main(['--help'])

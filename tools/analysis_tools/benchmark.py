@@ -2,9 +2,9 @@
 
     python tools/analysis_tools/benchmark.py --sides 1024 2048 4096 --out work_dirs/benchmark
 
-Each cell runs in a process of its own: FCOS with a ResNet, batch 1, AdamW, 500 objects, random
-weights. What has been measured is kept in OUT/results.json; an interrupted run goes on there.
-Nothing else should run on the machine.
+Each cell runs in a process of its own: batch 1, AdamW, 500 objects, random weights. What has been
+measured is kept in OUT/results.json; an interrupted run goes on there. Nothing else should run on
+the machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 
 from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
-from mmpatch.benchmark.models import analytic_need, patch_cfg, stock_cfg
+from mmpatch.benchmark.models import BASES, LABELS, analytic_need
 from mmpatch.engine.memory.size import format_size, parse_size
 from mmpatch.patching.store import available_memory
 
-BASE = Path(__file__).resolve().parents[2] / 'configs/_base_/models/patch_fcos_r50_fpn.py'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs/_base_/models'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -39,7 +39,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     gpu = torch.cuda.is_available()
     parser.add_argument('--methods', nargs='+', choices=METHODS, default=list(METHODS))
     parser.add_argument('--sides', nargs='+', type=int, default=[1024, 2048, 4096, 8192, 16384])
-    parser.add_argument('--depths', nargs='+', type=int, choices=[18, 34, 50], default=[50])
+    parser.add_argument('--models', nargs='+', choices=BASES, default=['fcos-r50'])
     parser.add_argument('--patch-size', type=int, default=512)
     parser.add_argument('--chunk-size', type=int, default=1, help='patches at once in exact')
     parser.add_argument('--sampling-rate', type=float, default=0.125)
@@ -52,6 +52,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cuda' if gpu else 'cpu')
     parser.add_argument('--amp', choices=['bfloat16', 'float16'], default='')
     parser.add_argument('--latent-device', choices=['cpu', 'cuda'], default='')
+    parser.add_argument('--latent-stride', type=int, default=0, help="of a segmentor's Z [px]")
     parser.add_argument(
         '--memory-limit', type=parse_size, help='do not start what needs more; default: all memory'
     )
@@ -66,9 +67,9 @@ def main(argv: list[str] | None = None) -> None:
     register_all_modules(init_default_scope=True)
     import mmpatch.models  # noqa: F401
 
-    base = Config.fromfile(BASE).model.to_dict()
     if args.cell:
-        result = run_cell(Cell(**json.loads(args.cell)), base)
+        cell = Cell(**json.loads(args.cell))
+        result = run_cell(cell, base_of(cell))
         print('RESULT ' + json.dumps(result.to_json()))
         return
     args.out.mkdir(parents=True, exist_ok=True)
@@ -77,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     cells = [
         Cell(
             method,
-            depth,
+            model,
             side,
             args.patch_size,
             sampling_rate=args.sampling_rate,
@@ -87,10 +88,11 @@ def main(argv: list[str] | None = None) -> None:
             device=args.device,
             amp=args.amp,
             latent_device=args.latent_device,
+            latent_stride=args.latent_stride,
             steps=args.steps,
             rows=args.rows,
         )
-        for depth, side, method in itertools.product(args.depths, args.sides, args.methods)
+        for model, side, method in itertools.product(args.models, args.sides, args.methods)
         if method != 'downsampled' or side >= args.small_side
     ]
     limit = args.memory_limit or total_memory(args.device)
@@ -100,10 +102,10 @@ def main(argv: list[str] | None = None) -> None:
         spent = time.time() - start
         left = f', {spent:.0f} s so far' if i else ''
         print(
-            f'[{i + 1}/{len(todo)}] {cell.model}, {METHODS[cell.method]}, {cell.side} px{left}',
+            f'[{i + 1}/{len(todo)}] {LABELS[cell.model]}, {METHODS[cell.method]}, {cell.side} px{left}',
             flush=True,
         )
-        result = measure(cell, base, limit)
+        result = measure(cell, limit)
         results.append(result)
         store.write_text(json.dumps([r.to_json() for r in results], indent=1))
         said = 'out of memory' if result.seconds is None else f'{result.seconds:.2f} s a step'
@@ -114,13 +116,12 @@ def main(argv: list[str] | None = None) -> None:
     print(f'\n{table(results)}\n\nwrote {args.out}/table.md, table.csv, benchmark.png')
 
 
-def measure(cell: Cell, base: dict[str, Any], limit: int) -> Result:
+def measure(cell: Cell, limit: int) -> Result:
     """Run a cell in a process of its own, unless it would not fit."""
     need = 0
     if cell.method in ('full', 'checkpointed', 'in_memory'):  # the last one takes more than full
-        cfg = stock_cfg(patch_cfg(base, cell.depth, cell.patch_size))
-        cfg['backbone']['with_cp'] = cell.method == 'checkpointed'
-        need = analytic_need(cfg, cell.side)
+        method = 'full' if cell.method == 'in_memory' else cell.method
+        need = analytic_need(replace(cell, method=method).cfg(base_of(cell)), cell.side)
         if need > limit:
             return Result(cell, need=need)
     command = [sys.executable, __file__, '--cell', json.dumps(asdict(cell))]
@@ -131,6 +132,12 @@ def measure(cell: Cell, base: dict[str, Any], limit: int) -> Result:
     if done.returncode in (-9, 137) or 'OutOfMemory' in done.stderr:
         return Result(cell, need=need)
     raise RuntimeError(f'{cell} failed (exit {done.returncode}):\n{done.stderr[-3000:]}')
+
+
+def base_of(cell: Cell) -> dict[str, Any]:
+    """The base config of a cell's model."""
+    cfg: dict[str, Any] = Config.fromfile(CONFIGS / BASES[cell.model]).model.to_dict()
+    return cfg
 
 
 def total_memory(device: str) -> int:

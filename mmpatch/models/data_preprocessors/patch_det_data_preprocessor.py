@@ -18,18 +18,7 @@ class PatchDetDataPreprocessor(HostImages, DetDataPreprocessor):
 
     Takes the same arguments. Images are neither normalised, nor padded, nor stacked, nor moved to
     the device here; the model asks for patches through :meth:`to_input`.
-
-    Raises:
-        ValueError: If batch augmentations are asked for, as they need whole images on the device.
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.batch_augments is not None:
-            raise ValueError(
-                'batch_augments work on whole images on the device, which patch-wise training '
-                'never has: move the augmentation into the data pipeline'
-            )
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Move the labels; keep the images.

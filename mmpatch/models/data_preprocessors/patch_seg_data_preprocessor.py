@@ -17,18 +17,7 @@ class PatchSegDataPreprocessor(HostImages, SegDataPreProcessor):
 
     Takes the same arguments, of which those on padding have no effect. Neither images nor label
     maps are moved to the device here; the model asks for windows of both.
-
-    Raises:
-        ValueError: If batch augmentations are asked for, as they need whole images on the device.
     """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.batch_augments is not None:
-            raise ValueError(
-                'batch_augments work on whole images on the device, which patch-wise training '
-                'never has: move the augmentation into the data pipeline'
-            )
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Pass images and labels on as they are.

@@ -161,7 +161,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         """Cut the images (C, H, W) of a training batch; labels stay where they are."""
         batch = self.cut_images(inputs)
         batch.targets = LabelMaps(
-            [sample.gt_sem_seg.data for sample in data_samples],
+            [s.gt_seg_raster if 'gt_seg_raster' in s else s.gt_sem_seg.data for s in data_samples],
             batch,
             [str(sample.metainfo.get('img_path', 'image')) for sample in data_samples],
             self.num_classes,

@@ -1,0 +1,30 @@
+# The paper's schedule for segmentation: AdamW 1e-4, 100 epochs, K = 4 of 16 patches, J = 4, an optimizer
+# step every 2 inner iterations.
+max_epochs = 100
+
+train_cfg = dict(
+    type='mmpatch.PatchGDTrainLoop',
+    max_epochs=max_epochs,
+    val_interval=10,
+    gradient='sampled',
+    sampling_rate=0.25,
+    inner_iterations=4,
+)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(
+    type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-4), accumulative_counts=2
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=500),
+    dict(
+        type='PolyLR',
+        power=1.0,
+        eta_min=0.0,
+        by_epoch=True,
+        begin=0,
+        end=max_epochs,
+        convert_to_iter_based=True,
+    ),
+]

@@ -1,0 +1,9 @@
+# DeepLabV3 on retina vessels (512 x 512 px), 16 patches of 128 px, 4 of them with gradient at a time, as in the paper.
+#   python tools/train.py configs/patch_deeplabv3_drive.py
+_base_ = [
+    '_base_/models/patch_deeplabv3.py',
+    '_base_/datasets/drive.py',
+    '_base_/schedules/patchgd_100e_adamw_seg.py',
+    '_base_/default_runtime_seg.py',
+]
+model = dict(patch_size=128)

@@ -1,0 +1,121 @@
+"""Training and testing a config in processes of their own, and what that took."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmpatch.datasets.wheel_files import write_atomic
+
+#: The checkout, with ``tools`` and ``configs``.
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One config, trained and tested.
+
+    Attributes:
+        name: The config's name.
+        seconds: Wall time of the training iterations, data loading included [s].
+        steps: Optimizer steps.
+        peak: Highest memory of the training process (max RSS) [GiB].
+        metrics: What the test reported.
+    """
+
+    name: str
+    seconds: float
+    steps: int
+    peak: float
+    metrics: Mapping[str, float]
+
+
+def train_and_test(
+    config: str | Path, work_dir: Path, options: Sequence[str] = (), name: str | None = None
+) -> Run:
+    """Train a config, test its last checkpoint, and draw what it finds.
+
+    What has been done in ``work_dir`` is not done again: a finished run is read, an interrupted
+    training resumed.
+
+    Args:
+        config: Its file.
+        work_dir: Where the run's files go.
+        options: ``key=value`` settings that override the config's.
+        name: How the run is called; the config's name by default.
+
+    Raises:
+        RuntimeError: If training or test fails; the process has said why.
+    """
+    note = work_dir / 'run.json'
+    if note.is_file():
+        return Run(**json.loads(note.read_text()))
+    overrides = ['--cfg-options', *options] if options else []
+    resume = ['--resume'] if (work_dir / 'last_checkpoint').is_file() else []
+    if not resume:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    peak = run_tool('train.py', config, '--work-dir', work_dir, *resume, *overrides)
+    checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
+    run_tool(
+        'test.py', config, checkpoint, '--work-dir', work_dir, '--show-dir', 'drawn', *overrides
+    )
+    run = Run(
+        name or Path(config).stem,
+        sum(training_seconds(work_dir)),
+        optimizer_steps(checkpoint),
+        peak,
+        test_metrics(work_dir),
+    )
+    write_atomic(note, json.dumps(asdict(run), indent=1).encode())
+    return run
+
+
+def run_tool(tool: str, *arguments: str | Path) -> float:
+    """Run one of the tools; returns the peak memory of its process [GiB].
+
+    Raises:
+        RuntimeError: If the tool fails; it has said why.
+    """
+    command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
+    process = subprocess.Popen(command, env={**os.environ, 'PYTHONPATH': path})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f'{" ".join(command)} failed (exit {process.returncode}), see above')
+    return usage.ru_maxrss / (2**30 if sys.platform == 'darwin' else 2**20)
+
+
+def training_seconds(work_dir: Path) -> list[float]:
+    """Wall time of every logged training iteration, of resumed runs together [s]."""
+    rows: dict[int, float] = {}
+    for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
+        for line in file.read_text().splitlines():
+            row = json.loads(line)
+            if 'loss' in row:
+                rows[row['step']] = row['time']
+    return list(rows.values())
+
+
+def test_metrics(work_dir: Path) -> dict[str, float]:
+    """The metrics of the last test in a work dir."""
+    files = [p for p in work_dir.glob('*/*.json') if p.stem == p.parent.name]
+    newest = max(files, key=lambda path: path.stat().st_mtime)
+    found: dict[str, Any] = json.loads(newest.read_text())
+    return {k: v for k, v in found.items() if isinstance(v, float) and 'time' not in k}
+
+
+def optimizer_steps(checkpoint: str | Path) -> int:
+    """Steps that the optimizer of a checkpoint has made; 0 if it does not count them."""
+    state = torch.load(checkpoint, map_location='cpu', weights_only=False)['optimizer']['state']
+    steps = [int(entry['step']) for entry in state.values() if 'step' in entry]
+    return max(steps, default=0)
