@@ -11,6 +11,7 @@ import os
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmdet.evaluation import DumpDetResults
 from mmengine.config import DictAction
+from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
 
 from mmpatch.utils import load_config
@@ -59,7 +60,8 @@ def main() -> None:
         cfg = trigger_visualization_hook(cfg, args)
     runner = Runner.from_cfg(cfg)
     if args.out is not None:
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+        dump = DumpDetResults if 'bbox_head' in cfg.model else DumpResults
+        runner.test_evaluator.metrics.append(dump(out_file_path=args.out))
     runner.test()
 
 

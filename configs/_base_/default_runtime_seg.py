@@ -1,7 +1,7 @@
 # What segmentation configs share beyond default_runtime.py: mmseg's scope, its hook that draws.
 _base_ = ['default_runtime.py']
 default_scope = 'mmseg'
-default_hooks = dict(visualization=dict(_delete_=True, type='SegVisualizationHook'))
+default_hooks = dict(visualization=dict(_delete_=True, type='mmpatch.PatchSegVisualizationHook'))
 custom_hooks = [dict(type='mmpatch.CheckpointGuardHook'), dict(type='mmpatch.MemoryHook')]
 visualizer = dict(
     _delete_=True,

@@ -68,11 +68,12 @@ def train_and_test(
     run_tool(
         'test.py', config, checkpoint, '--work-dir', work_dir, '--show-dir', 'drawn', *overrides
     )
+    rows = training_rows(work_dir)
     run = Run(
         name or Path(config).stem,
-        sum(training_seconds(work_dir)),
+        sum(row['time'] for row in rows),
         optimizer_steps(checkpoint),
-        peak,
+        max([peak, *(row.get('peak_process', 0.0) for row in rows)]),  # of resumed runs as well
         test_metrics(work_dir),
     )
     write_atomic(note, json.dumps(asdict(run), indent=1).encode())
@@ -95,14 +96,14 @@ def run_tool(tool: str, *arguments: str | Path) -> float:
     return usage.ru_maxrss / (2**30 if sys.platform == 'darwin' else 2**20)
 
 
-def training_seconds(work_dir: Path) -> list[float]:
-    """Wall time of every logged training iteration, of resumed runs together [s]."""
-    rows: dict[int, float] = {}
+def training_rows(work_dir: Path) -> list[dict[str, Any]]:
+    """What was logged of every training iteration, of resumed runs together."""
+    rows: dict[int, dict[str, Any]] = {}
     for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in file.read_text().splitlines():
             row = json.loads(line)
             if 'loss' in row:
-                rows[row['step']] = row['time']
+                rows[row['step']] = row
     return list(rows.values())
 
 

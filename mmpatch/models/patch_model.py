@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mmpatch.patching import Features, Latent, PatchBatch, Pixels, Reach
-from mmpatch.patching.visits import Stage, in_flight, visits
+from mmpatch.patching.sweep import blended_sweep, sweep
 
 from .protocol import Totals
 
@@ -24,6 +25,8 @@ class PatchModelMixin:
         patch_size: Side P of a patch [px], a multiple of the largest stride of theta1.
         halo: Context read around every patch [px], a multiple of the largest stride; its features
             are cropped off again.
+        blend: In prediction, blend the features of windows where they overlap by their halo, instead
+            of cropping the halo off; smoother at borders of patches, and a little slower.
         chunk_size: Patches encoded at once where no gradient is needed. Changes speed and memory,
             never the result.
         global_patch: Give every patch the features of the whole image, resized to one patch.
@@ -46,6 +49,7 @@ class PatchModelMixin:
         *args: Any,
         patch_size: int,
         halo: int = 0,
+        blend: bool = False,
         chunk_size: int = 4,
         global_patch: bool = True,
         frozen: Sequence[str] = (),
@@ -58,6 +62,8 @@ class PatchModelMixin:
             raise ValueError(f'chunk_size must be at least 1 patch, got {chunk_size}')
         if small_images not in ('error', 'pad'):
             raise ValueError(f"small_images must be 'error' or 'pad', got {small_images!r}")
+        if blend and halo == 0:
+            raise ValueError('blend=True blends where windows overlap: set a halo [px]')
         super().__init__(*args, **kwargs)
         if not hasattr(self.data_preprocessor, 'to_input'):
             raise TypeError(
@@ -67,6 +73,7 @@ class PatchModelMixin:
             )
         self.patch_size = patch_size
         self.halo = halo
+        self.blend = blend
         self.chunk_size = chunk_size
         self.global_patch = global_patch
         self.norm_eval = norm_eval
@@ -97,7 +104,7 @@ class PatchModelMixin:
         Returns:
             (K, D_l, h_l, w_l) a level, without the halo's cells.
         """
-        return batch.crop(indices, self.extract_patches(batch.read(indices)))
+        return batch.crop(indices, self._encode_windows(batch, indices))
 
     def encode_global(self, batch: PatchBatch) -> Features | None:
         """theta1 on the global patches -> (B, D_l, g_l, g_l) a level; None without them."""
@@ -130,16 +137,19 @@ class PatchModelMixin:
             are encoded together with all that theta2 reads around them. Every wanted patch comes
             once; Z is remembered for no longer than it is needed.
         """
+        context = self.encode_global(batch)
         reach = Reach.NEIGHBOURS if self.reach is Reach.TOTALS else self.reach
-        order = visits(batch, self.chunk_size, reach)
-        latent, context = Latent(batch, in_flight(order)), self.encode_global(batch)
-        needed = batch.neighbours[first // self.chunk_size * self.chunk_size :]
-        start = int(needed[needed >= 0].min()) if reach is Reach.NEIGHBOURS else 0
-        for stage, part in order:
-            if stage is Stage.ENCODE and int(part[-1]) >= start:
-                latent.write(part, self.encode(batch, part))
-            elif stage is Stage.SCORE and int(part[-1]) >= first:
-                yield latent, context, part
+        if self.blend and reach is Reach.NEIGHBOURS:
+            windows = partial(self._encode_windows, batch)
+            steps = blended_sweep(batch, windows, self.chunk_size, first)
+        else:
+            steps = sweep(batch, partial(self.encode, batch), self.chunk_size, reach, first)
+        for latent, part in steps:
+            yield latent, context, part
+
+    def _encode_windows(self, batch: PatchBatch, indices: Tensor) -> Features:
+        """theta1 on patches with their halo, which is not cut off."""
+        return self.extract_patches(batch.read(indices))
 
     def cut_images(self, images: Sequence[Pixels]) -> PatchBatch:
         """Cut images (C, H, W) into patches; warns of or refuses images that are no batch of us.

@@ -95,6 +95,49 @@ def make_soda_d_tree(
     return root
 
 
+def make_mask_tree(
+    root: Path,
+    image_size: tuple[int, int] = (96, 64),
+    num_images: int = 2,
+    classes: int = 2,
+    channels: int = 3,
+    depth: int = 8,
+    seed: int = 0,
+) -> Path:
+    """Write ``root/{train,test}/{images,masks}/*.png``: bright boxes on noise, masks of classes.
+
+    Args:
+        root: Folder to write to; made if missing.
+        image_size: Width and height [px].
+        num_images: Images a split.
+        classes: Number of classes, background included.
+        channels: 1 or 3.
+        depth: Bits a channel, 8 or 16 (of one channel).
+        seed: Seed of sizes, places and noise.
+
+    Returns:
+        ``root``.
+    """
+    rng = np.random.default_rng(seed)
+    width, height = image_size
+    dtype = np.uint16 if depth == 16 else np.uint8
+    for split in ('train', 'test'):
+        for kind in ('images', 'masks'):
+            (root / split / kind).mkdir(parents=True, exist_ok=True)
+        for number in range(num_images):
+            pixels = rng.integers(0, 60, (height, width, channels))
+            mask = np.zeros((height, width), dtype=np.uint8)
+            for _ in range(6):
+                x, y, w, h = _random_box(rng, image_size)
+                label = int(rng.integers(1, classes))
+                mask[y : y + h, x : x + w] = label
+                pixels[y : y + h, x : x + w] = 150 // label
+            image = (pixels[..., 0] if channels == 1 else pixels).astype(dtype)
+            Image.fromarray(image).save(root / split / 'images' / f'{number}.png')
+            Image.fromarray(mask).save(root / split / 'masks' / f'{number}.png')
+    return root
+
+
 def _draw_images(
     rng: np.random.Generator,
     folder: Path,

@@ -27,7 +27,7 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         backbone, neck, train_cfg, test_cfg, data_preprocessor, init_cfg: As in
             :class:`mmdet.models.SingleStageDetector`.
         bbox_head: A patch-wise head, such as ``dict(type='mmpatch.PatchFCOSHead', ...)``.
-        patch_size, halo, chunk_size, global_patch, small_images: See :class:`PatchModelMixin`.
+        patch_size, halo, blend, chunk_size, global_patch, small_images: See :class:`PatchModelMixin`.
 
     Raises:
         ValueError: If the strides of the head do not divide the patch size or the halo, or a

@@ -46,7 +46,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         aggregator: Settings of :class:`mmpatch.LatentClassifier`, ``fusion`` among them.
         loss_region: What an inner iteration scores: ``'full'``, the whole image as in the paper,
             or ``'sampled'``, the patches that carry gradient; both with sums over whole images.
-        patch_size, halo, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
 
     Raises:

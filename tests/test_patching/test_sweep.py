@@ -1,0 +1,69 @@
+"""Every wanted patch comes once, with its surroundings; overlapping windows are blended."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmpatch.patching import Latent, PatchBatch, Reach
+from mmpatch.patching.store import Features
+from mmpatch.patching.sweep import blend, blended_sweep, sweep
+
+
+def batch_of(*sizes: tuple[int, int], halo: int = 0) -> PatchBatch:
+    """Images of 4 px cells that hold their own number of row and column."""
+    images = []
+    for height, width in sizes:
+        ys, xs = torch.meshgrid(torch.arange(height), torch.arange(width), indexing='ij')
+        images.append(torch.stack((ys, xs)).float())
+    return PatchBatch(images, 8, halo)
+
+
+@pytest.mark.parametrize('first', [0, 5, 8, 15])
+@pytest.mark.parametrize('chunk', [1, 3, 100])
+@pytest.mark.parametrize('blended', [False, True])
+def test_wanted_patches_come_once(first: int, chunk: int, blended: bool) -> None:
+    batch = batch_of((32, 32), halo=8)
+    encoded: list[int] = []
+
+    def encode(indices: Tensor) -> Features:
+        encoded.extend(indices.tolist())
+        windows = batch.read(indices)
+        return (windows,) if blended else batch.crop(indices, (windows,))
+
+    steps = (
+        blended_sweep(batch, encode, chunk, first)
+        if blended
+        else sweep(batch, encode, chunk, Reach.NEIGHBOURS, first)
+    )
+    whole = Latent.of_live(batch, batch.crop(torch.arange(16), (batch.read(torch.arange(16)),)))
+    seen: list[int] = []
+    for latent, part in steps:
+        seen += part.tolist()
+        found, expected = latent.windows(0, part, 2), whole.windows(0, part, 2)
+        torch.testing.assert_close(
+            found, expected
+        )  # all windows agree, so blending changes nothing
+    assert seen == sorted(seen) and set(range(first, 16)) <= set(seen)
+    assert len(encoded) == len(set(encoded))
+    if chunk == 1 and first == 15:
+        assert min(encoded) == (5 if blended else 10)
+
+
+def test_nothing_is_wanted() -> None:
+    batch = batch_of((32, 32))
+    assert not list(sweep(batch, lambda _: (), 2, Reach.NEIGHBOURS, 16))
+
+
+def test_weights_of_blending() -> None:
+    """Windows of 16 cells with a constant each: the mean moves evenly from one to the next."""
+    batch = batch_of((8, 32), halo=4)
+    latent = Latent(batch)
+    values = torch.arange(4.0).reshape(4, 1, 1, 1).expand(4, 1, 16, 16)
+    latent.write(torch.arange(4), (values,))
+    found = torch.cat([blend(latent, 0, torch.tensor([i]))[0, 0, 3] for i in range(4)])
+    steps = found.diff()
+    assert bool((steps >= 0).all()) and float(steps.max()) < 0.3
+    assert float(found[0]) == 0 and float(found[-1]) == 3
+    torch.testing.assert_close(found + found.flip(0), torch.full((32,), 3.0))

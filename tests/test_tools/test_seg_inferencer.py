@@ -1,0 +1,37 @@
+"""mmseg's own inference API on our models."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.apis import MMSegInferencer
+from PIL import Image
+
+from mmpatch.testing.tiny_detector import image
+from mmpatch.testing.tiny_segmentor import build_segmentor, segmentor_cfg
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_mmseg_inferencer(tmp_path: Path) -> None:
+    cfg = Config.fromfile(ROOT / 'configs' / 'patch_unet_drive.py')
+    cfg.model = segmentor_cfg()
+    checkpoint = tmp_path / 'tiny.pth'
+    meta = dict(
+        dataset_meta=dict(classes=('background', 'vessel'), palette=[[0, 0, 0], [6, 230, 230]])
+    )
+    torch.save(dict(state_dict=build_segmentor(double=False).state_dict(), meta=meta), checkpoint)
+    logging.disable(logging.INFO)
+    inferencer = MMSegInferencer(model=cfg, weights=str(checkpoint), device='cpu')
+    logging.disable(logging.NOTSET)
+    picture = tmp_path / 'picture.png'
+    Image.fromarray(image(97, 210).permute(1, 2, 0).numpy()).save(picture)
+    found = inferencer(str(picture), out_dir=str(tmp_path), show=False)['predictions']
+    assert found.shape == (97, 210) and set(np.unique(found)) <= {0, 1}
+    assert list((tmp_path / 'vis').iterdir()) and list((tmp_path / 'pred').iterdir())
