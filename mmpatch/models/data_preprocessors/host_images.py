@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.model import ImgDataPreprocessor
+from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 
-class HostImages(ImgDataPreprocessor):
+class HostImages(BaseDataPreprocessor):
     """Keeps images raw on the host, and moves and normalises patches only.
 
     A mixin: put it before the data preprocessor of a task. ``mean``, ``std`` and ``bgr_to_rgb``
@@ -25,6 +25,8 @@ class HostImages(ImgDataPreprocessor):
                 'batch_augments work on whole images on the device, which patch-wise training '
                 'never has: move the augmentation into the data pipeline'
             )
+        if not hasattr(self, '_channel_conversion'):  # mmseg 1.2.2 calls it otherwise
+            self._channel_conversion: bool = self.channel_conversion
 
     def cast_data(self, data: Any) -> Any:
         """Move labels to the device and leave ``inputs`` where they are.
