@@ -11,7 +11,7 @@ from unittest import mock
 
 import torch
 from mmengine.optim import OptimWrapper
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
 from torch import Tensor, nn
 
 from mmpatch.patching import PatchSampler, PatchSchedule
@@ -102,7 +102,8 @@ def verify_gradient(
     """Compare what a gradient strategy computes with plain autograd on all patches at once.
 
     A sampled gradient is compared on all patches in one inner iteration, where it has to be the
-    exact one, and is then rated as an approximation on its real draws.
+    exact one, and is then rated as an approximation on its real draws. Dropout is off: its masks
+    depend on which patches are encoded together, so no two ways to encode them are comparable.
 
     Args:
         model: A patch-wise model, in the type and on the device to be used.
@@ -116,6 +117,7 @@ def verify_gradient(
         What was found.
     """
     model.train()
+    _without_dropout(model)
     dtype = next(p.dtype for p in model.parameters() if p.requires_grad)
     samples = [_in_type(sample, dtype) for sample in samples]
     with _no_casts(dtype):
@@ -178,8 +180,14 @@ def crop_sample(image: Tensor, sample: Any, side: int) -> tuple[Tensor, Any]:
             setattr(cut, key, _crop_boxes(found, x, y, shape))
     pixels = cut.get('gt_sem_seg')
     if pixels is not None:
-        pixels.data = pixels.data[..., y : y + side, x : x + side]
+        cut.gt_sem_seg = PixelData(data=pixels.data[..., y : y + side, x : x + side])
     return crop, cut
+
+
+def _without_dropout(model: nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd) or type(module).__name__ == 'DropPath':
+            module.eval()
 
 
 def _in_type(sample: Any, dtype: torch.dtype) -> Any:

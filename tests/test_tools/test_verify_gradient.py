@@ -11,6 +11,7 @@ from torch import nn
 from mmpatch.engine.gradients import ExactGradient, SampledGradient
 from mmpatch.engine.verification import crop_sample, verify_gradient
 from mmpatch.patching import PatchSchedule
+from mmpatch.testing import tiny_segmentor
 from mmpatch.testing.tasks import TASKS, Task
 from mmpatch.testing.tiny_detector import image, sample
 
@@ -77,10 +78,11 @@ def test_a_random_module_is_named() -> None:
     assert any('a replay cannot repeat' in problem for problem in result.problems)
 
 
-def test_dropout_is_no_problem() -> None:
+@pytest.mark.parametrize('chunk', [1, 100])
+def test_dropout_is_no_problem(chunk: int) -> None:
     model: Any = TASKS[0].build()
     model.backbone.layer2[0].relu = nn.Dropout(0.5)
-    assert verify(TASKS[0], model, ExactGradient(100)).random is None
+    assert not verify(TASKS[0], model, ExactGradient(chunk)).problems
 
 
 def test_the_crop_with_the_most_objects() -> None:
@@ -96,6 +98,13 @@ def test_the_crop_with_the_most_objects() -> None:
     assert len(data.gt_instances) == 3
 
 
+def test_a_crop_of_masks() -> None:
+    data = tiny_segmentor.sample(130, 100)
+    crop, cut = crop_sample(image(130, 100), data, 64)
+    assert crop.shape == (3, 64, 64)
+    assert torch.equal(cut.gt_sem_seg.data, data.gt_sem_seg.data[:, :64, :64])
+
+
 def load_tool() -> Any:
     path = ROOT / 'tools/analysis_tools/verify_gradient.py'
     spec = importlib.util.spec_from_file_location('verify_gradient_tool', path)
@@ -105,16 +114,25 @@ def load_tool() -> Any:
     return module
 
 
+@pytest.mark.parametrize(
+    ('config', 'module'),
+    [
+        ('configs/patch_fcos_yellowstone.py', 'backbone.timm_model'),
+        ('configs/patch_unet_nuclei.py', 'decode_head.conv_seg'),
+    ],
+)
 @pytest.mark.parametrize('gradient', ['exact', 'sampled'])
-def test_the_tool_on_the_bundled_config(
-    gradient: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_the_tool_on_the_bundled_configs(
+    config: str,
+    module: str,
+    gradient: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
     tool = load_tool()
     arguments = ['--gradient', gradient, '--synthetic', '--patches', '2']
-    code = tool.main(
-        ['configs/patch_fcos_yellowstone.py', *arguments, '--cfg-options', 'model.patch_size=64']
-    )
+    code = tool.main([config, *arguments, '--cfg-options', 'model.patch_size=64'])
     said = capsys.readouterr().out
     assert code == 0 and 'The gradient is right.' in said
-    assert 'backbone.timm_model' in said and 'Running statistics that moved: none' in said
+    assert module in said and 'Running statistics that moved: none' in said

@@ -15,9 +15,11 @@ import sys
 from typing import Any
 
 import torch
+from mmdet.structures import DetDataSample
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
+from mmseg.structures import SegDataSample
 
 from mmpatch.engine.gradients import build_gradient
 from mmpatch.engine.verification import crop_sample, verify_gradient
@@ -60,7 +62,9 @@ def main(argv: list[str] | None = None) -> int:
     if args.synthetic and 'init_cfg' in cfg.model.get('backbone', {}):
         cfg.model.backbone.init_cfg = None  # the pretrained weights may be missing, too
     model = MODELS.build(cfg.model)
+    logging.disable(logging.INFO)  # mmengine logs how each parameter was initialised
     model.init_weights()
+    logging.disable(logging.NOTSET)
     if args.checkpoint:
         from mmengine.runner import load_checkpoint
 
@@ -107,19 +111,25 @@ def first_sample(cfg: Config) -> tuple[torch.Tensor, Any]:
 
 
 def synthetic(model: Any, side: int) -> tuple[torch.Tensor, Any]:
-    """A random image with 30 objects of 8 px to half a patch."""
-    from mmdet.structures import DetDataSample
-
+    """A random image with 30 objects of 8 px to half a patch, boxes or a mask."""
     generator = torch.Generator().manual_seed(0)
-    image = (torch.rand(3, side, side, generator=generator) * 255).byte()
+    mean = getattr(model.data_preprocessor, 'mean', torch.zeros(3))
+    image = (torch.rand(mean.numel(), side, side, generator=generator) * 255).byte()
     size = torch.rand(30, 2, generator=generator) * (model.patch_size / 2 - 8) + 8
     corner = torch.rand(30, 2, generator=generator) * (side - size)
-    shape = (side, side)
-    sample = DetDataSample(
-        metainfo=dict(img_shape=shape, ori_shape=shape, pad_shape=shape, scale_factor=(1.0, 1.0))
-    )
-    labels = torch.randint(model.bbox_head.num_classes, (30,), generator=generator)
     boxes = torch.cat((corner, corner + size), dim=1)
+    shape = (side, side)
+    meta = dict(img_shape=shape, ori_shape=shape, pad_shape=shape, scale_factor=(1.0, 1.0))
+    classes = model.bbox_head.num_classes if hasattr(model, 'bbox_head') else model.num_classes
+    labels = torch.randint(classes, (30,), generator=generator)
+    if not hasattr(model, 'bbox_head'):
+        mask = torch.zeros(1, side, side, dtype=torch.long)
+        for (x0, y0, x1, y1), label in zip(boxes.int().tolist(), labels.tolist()):
+            mask[:, y0:y1, x0:x1] = label
+        masked = SegDataSample(metainfo=meta)
+        masked.gt_sem_seg = PixelData(data=mask)
+        return image, masked
+    sample = DetDataSample(metainfo=meta)
     sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
     return image, sample
 
