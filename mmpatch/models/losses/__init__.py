@@ -1,6 +1,14 @@
 """Losses over images of which only a part is in memory at a time."""
 
+from .image_losses import ImageLosses
 from .patch_dice_loss import PatchDiceLoss
 from .summed_loss import CrossEntropySums, PixelAccuracy, SummedLoss, summed
 
-__all__ = ['CrossEntropySums', 'PatchDiceLoss', 'PixelAccuracy', 'SummedLoss', 'summed']
+__all__ = [
+    'CrossEntropySums',
+    'ImageLosses',
+    'PatchDiceLoss',
+    'PixelAccuracy',
+    'SummedLoss',
+    'summed',
+]

@@ -7,13 +7,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
-from mmpatch.models.losses import PixelAccuracy, SummedLoss, summed
+from mmpatch.models.losses import ImageLosses, PixelAccuracy, summed
 from mmpatch.models.patch_model import PatchModelMixin, check_strides
 from mmpatch.models.protocol import Totals
 from mmpatch.patching import Features, Latent, PatchBatch, Reach, chunks
@@ -102,10 +101,8 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             )
         )
         losses = head.loss_decode
-        self._losses: list[SummedLoss] = [
-            *(summed(x) for x in (losses if isinstance(losses, nn.ModuleList) else [losses])),
-            PixelAccuracy(head.threshold),
-        ]
+        losses = losses if isinstance(losses, nn.ModuleList) else [losses]
+        self._losses = ImageLosses([*map(summed, losses), PixelAccuracy(head.threshold)])
 
     # --- theta1 -----------------------------------------------------------------------------
 
@@ -179,24 +176,11 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         """The sums over images that losses are made of, (B, k) float64 for each."""
         parts = chunks(torch.arange(batch.num_patches), chunk_size)
         found = zip(*(self._sums(batch, latent, context, part) for part in parts))
-        totals = [torch.stack(sums).sum(dim=0) for sums in found]
+        totals = tuple(torch.stack(sums).sum(dim=0) for sums in found)
         targets: LabelMaps = batch.targets
-        own = torch.stack(
-            [
-                t[:, loss.normaliser].sum()
-                for loss, t in zip(self._losses, totals)
-                if loss.normaliser
-            ]
-            or [totals[0].new_ones(())]
-        )
-        if targets.normalisers is None:
-            targets.normalisers = own.clone()
-            all_reduce(targets.normalisers, op='mean')
-        factors = iter(targets.normalisers / own.clamp(min=1))
-        for loss, total in zip(self._losses, totals):
-            if loss.normaliser:
-                total[:, loss.normaliser] *= next(factors)
-        return tuple(totals)
+        if targets.normalisers is None:  # once a batch, however often its gradient is computed
+            targets.normalisers = self._losses.normalisers(totals)
+        return self._losses.normalised(totals, targets.normalisers)
 
     def loss_at(
         self,
@@ -211,15 +195,10 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         Without ``totals`` the scored patches count as the whole batch.
         """
         sums = self._sums(batch, latent, context, scored)
-        share = 1.0
-        if totals is not None:  # sums over the batch, of which those of these patches are live
-            sums = tuple(total + own - own.detach() for total, own in zip(totals, sums))
-            share = len(scored) / batch.num_patches
-        losses: dict[str, Tensor] = {}
-        for loss, own in zip(self._losses, sums):
-            value = loss.value(own)
-            value = value + (share - 1) * value.detach()  # counted in shares, but not its gradient
-            losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value
+        if totals is None:
+            losses = self._losses.values(sums)
+        else:
+            losses = self._losses.shares(sums, totals, len(scored) / batch.num_patches)
         return dict(add_prefix(losses, 'decode'))
 
     def _sums(
@@ -227,17 +206,10 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
     ) -> Totals:
         """What patches (S,) add to the sums of each loss, (B, k) float64 each."""
         logits = self.maps(batch, latent, context, part)
-        logits = logits if logits.dtype == torch.float64 else logits.float()
         targets: LabelMaps = batch.targets
         labels = targets.read(part, logits.device)
-        images = batch.image_index[part].to(logits.device)
-        sums = []
-        with torch.autocast(logits.device.type, enabled=False):
-            for loss in self._losses:
-                own = loss.sums(logits, labels, targets.ignore_index).double()
-                empty = own.new_zeros(batch.num_images, own.shape[1])
-                sums.append(empty.index_add(0, images, own))
-        return tuple(sums)
+        images = batch.image_index[part]
+        return self._losses.sums(logits, labels, images, batch.num_images, targets.ignore_index)
 
     def loss(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> dict[str, Tensor]:
         """Losses of the whole batch with gradient through every patch, all in memory at once."""
