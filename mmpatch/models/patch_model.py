@@ -115,11 +115,15 @@ class PatchModelMixin:
         """How much of an image the loss of a patch depends on."""
         return Reach.NEIGHBOURS
 
-    def totals(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, chunk_size: int
-    ) -> Totals | None:
-        """What the loss of any patch needs to know of all patches; nothing."""
-        return None
+    def measure(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, part: Tensor
+    ) -> Totals:
+        """What patches add to the sums that the loss of any patch needs to know; nothing."""
+        return ()
+
+    def totals(self, batch: PatchBatch, parts: Sequence[Totals]) -> Totals:
+        """The sums over all patches; none."""
+        return ()
 
     @torch.no_grad()
     def sweep(
@@ -138,7 +142,8 @@ class PatchModelMixin:
             once; Z is remembered for no longer than it is needed.
         """
         context = self.encode_global(batch)
-        reach = Reach.NEIGHBOURS if self.reach is Reach.TOTALS else self.reach
+        whole = self.reach is Reach.EVERYTHING
+        reach = Reach.EVERYTHING if whole else Reach.NEIGHBOURS
         if self.blend and reach is Reach.NEIGHBOURS:
             windows = partial(self._encode_windows, batch)
             steps = blended_sweep(batch, windows, self.chunk_size, first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -37,13 +38,16 @@ class PatchModel(Protocol):
     def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
         """Flat numbers of the patches whose loss an inner iteration on ``chosen`` counts."""
 
-    def totals(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, chunk_size: int
-    ) -> Totals | None:
-        """What the loss of any patch needs to know of all, summed up ``chunk_size`` at a time.
+    def measure(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, part: Tensor
+    ) -> Totals:
+        """What patches (S,) add to the sums that the loss of any patch needs to know.
 
-        Called without gradient, and only of a model whose reach is ``Reach.TOTALS``.
+        Called without gradient, and only of a model whose reach has totals.
         """
+
+    def totals(self, batch: PatchBatch, parts: Sequence[Totals]) -> Totals:
+        """The sums over all patches, from those over parts of them."""
 
     def loss_at(
         self,

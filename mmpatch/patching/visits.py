@@ -16,6 +16,7 @@ class Reach(Enum):
 
     NEIGHBOURS = 'neighbours'  #: Z at the patch and its 3 x 3 neighbours
     TOTALS = 'totals'  #: the same, and sums over all patches of the batch
+    OWN_TOTALS = 'own totals'  #: Z at the patch alone, and sums over all patches of the batch
     EVERYTHING = 'everything'  #: all of Z
 
 
@@ -24,6 +25,7 @@ class Stage(Enum):
 
     ENCODE = 'encode'  #: theta1 without gradient, its features are remembered
     MEASURE = 'measure'  #: theta2 without gradient, to sum up what the loss needs of all patches
+    ENCODE_AGAIN = 'encode again'  #: theta1 with gradient, its graph kept until the replay
     SCORE = 'score'  #: theta2, the loss, and backward to the features
     REPLAY = 'replay'  #: theta1 once more, with gradient, and backward to its parameters
 
@@ -47,12 +49,16 @@ def visits(batch: PatchBatch, chunk_size: int, reach: Reach) -> list[Visit]:
         return list(_wavefront(batch, chunk_size))
     everything = torch.arange(batch.num_patches)
     parts = everything.split(chunk_size)
-    scores = [(Stage.SCORE, everything)]
+    if reach is Reach.OWN_TOTALS:
+        once = (Stage.ENCODE, Stage.MEASURE)
+        again = (Stage.ENCODE_AGAIN, Stage.SCORE, Stage.REPLAY)
+        return [(stage, part) for stages in (once, again) for part in parts for stage in stages]
     if reach is Reach.TOTALS:
-        scores = [(Stage.MEASURE, everything), *((Stage.SCORE, part) for part in parts)]
+        stages = (Stage.ENCODE, Stage.MEASURE, Stage.SCORE, Stage.REPLAY)
+        return [(stage, part) for stage in stages for part in parts]
     return [
         *((Stage.ENCODE, part) for part in parts),
-        *scores,
+        (Stage.SCORE, everything),
         *((Stage.REPLAY, part) for part in parts),
     ]
 
@@ -84,8 +90,13 @@ def _wavefront(batch: PatchBatch, chunk_size: int) -> Iterator[Visit]:
 def in_flight(order: Sequence[Visit]) -> int:
     """The largest number of patches between encoding and replay, which lie next to each other."""
     most = start = 0
+    twice = any(stage is Stage.ENCODE_AGAIN for stage, _ in order)
     for stage, part in order:
-        if stage is Stage.ENCODE:
+        if stage is Stage.MEASURE and twice:  # forgotten until it is encoded again
+            start = int(part[-1]) + 1
+        elif stage is Stage.ENCODE_AGAIN:
+            start = int(part[0])
+        elif stage is Stage.ENCODE:
             most = max(most, int(part[-1]) + 1 - start)
         elif stage is Stage.REPLAY:
             start = int(part[-1]) + 1

@@ -75,6 +75,8 @@ TASKS = (
             dict(global_patch=False),
             dict(aggregator=dict(fusion='add')),
             dict(halo=16),
+            dict(latent_stride=1),
+            dict(latent_stride=1, loss_region='sampled', halo=16),
             dict(latent_stride=4),
             dict(loss_region='sampled'),
             dict(base=tiny_segmentor.DEEPLABV3, classes=2),

@@ -38,12 +38,28 @@ def test_totals_are_measured_before_anything_is_scored() -> None:
     assert [(stage.value, part.tolist()) for stage, part in order] == [
         ('encode', [0, 1, 2]),
         ('encode', [3]),
-        ('measure', [0, 1, 2, 3]),
+        ('measure', [0, 1, 2]),
+        ('measure', [3]),
         ('score', [0, 1, 2]),
         ('score', [3]),
         ('replay', [0, 1, 2]),
         ('replay', [3]),
     ]
+    assert in_flight(order) == 4
+    order = visits(batch_of((2, 2)), 3, Reach.OWN_TOTALS)
+    assert [(stage.value, part.tolist()) for stage, part in order] == [
+        ('encode', [0, 1, 2]),
+        ('measure', [0, 1, 2]),
+        ('encode', [3]),
+        ('measure', [3]),
+        ('encode again', [0, 1, 2]),
+        ('score', [0, 1, 2]),
+        ('replay', [0, 1, 2]),
+        ('encode again', [3]),
+        ('score', [3]),
+        ('replay', [3]),
+    ]
+    assert in_flight(order) == 3
     order = visits(batch_of((2, 2)), 3, Reach.EVERYTHING)
     assert [part.tolist() for stage, part in order if stage is Stage.SCORE] == [[0, 1, 2, 3]]
 

@@ -8,6 +8,7 @@ model = dict(
     chunk_size=4,
     global_patch=True,
     latent_channels=8,
+    latent_stride=1,
     aggregator=dict(fusion='concat'),
     loss_region='full',
     data_preprocessor=dict(type='mmpatch.PatchSegDataPreprocessor'),

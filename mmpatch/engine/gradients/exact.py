@@ -86,7 +86,9 @@ class ExactGradient:
                 if stage is Stage.ENCODE:
                     work.encode(part)
                 elif stage is Stage.MEASURE:
-                    work.measure(chunk_size)
+                    work.measure(part)
+                elif stage is Stage.ENCODE_AGAIN:
+                    work.encode_again(part)
                 elif stage is Stage.SCORE:
                     work.score(model.scored(batch, part) if whole else part)
                 else:

@@ -77,6 +77,7 @@ class ReplayPass:
         self.collected = collected
         self.keep = keep
         self.totals: Totals | None = None
+        self._sums: list[Totals] = []
         self.loss: Tensor | None = None
         self.losses: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
         self._states: dict[int, RandomState] = {}
@@ -102,15 +103,29 @@ class ReplayPass:
             self.latent.collect(self.collected, features)
             self.context.memory['latent'] = self.latent.nbytes
 
-    def measure(self, chunk_size: int) -> None:
-        """Sum up what the loss of any patch needs to know of all, ``chunk_size`` at a time."""
+    def measure(self, part: Tensor) -> None:
+        """Note what patches (S,) add to the sums that the loss of any patch needs to know."""
         model = self.context.model
         with self._precision(), torch.no_grad():
-            self.totals = model.totals(self.context.batch, self.latent, self.around, chunk_size)
+            sums = model.measure(self.context.batch, self.latent, self.around, part)
+        self._sums.append(sums)
+
+    def encode_again(self, part: Tensor) -> None:
+        """Encode patches (K,) as before, now with their graph."""
+        model, batch = self.context.model, self.context.batch
+        first = int(part[0])
+        if first not in self._graphs:
+            with self._states[first].borrowed():
+                features = self._forward(lambda: model.encode(batch, part), with_graph=True)
+            assert features is not None
+            self._graphs[first] = features
+        self.latent.write(part, self._graphs[first])
 
     def score(self, part: Tensor) -> None:
         """theta2 and the loss of patches (S,), and backward to what is remembered."""
         model, batch = self.context.model, self.context.batch
+        if self._sums and self.totals is None:
+            self.totals = model.totals(batch, self._sums)
         with self._precision(), self.context.counted('theta2'):
             losses = model.loss_at(batch, self.latent, self.around, part, self.totals)
         loss, logged = model.parse_losses(losses)

@@ -108,8 +108,9 @@ class SampledGradient:
         work = ReplayPass(context, latent, chosen, keep=chunk >= len(chosen))
         for part in chosen.split(chunk):
             work.encode(part)
-        if model.reach is Reach.TOTALS:
-            work.measure(chunk)
+        if model.reach in (Reach.TOTALS, Reach.OWN_TOTALS):
+            for part in torch.arange(context.batch.num_patches).split(chunk):
+                work.measure(part)
         scored = model.scored(context.batch, chosen)
         for part in [scored] if model.reach is Reach.EVERYTHING else scored.split(chunk):
             work.score(part)

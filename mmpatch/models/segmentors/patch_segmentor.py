@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmpatch.models.losses import ImageLosses, PixelAccuracy, summed
 from mmpatch.models.patch_model import PatchModelMixin, check_strides
 from mmpatch.models.protocol import Totals
-from mmpatch.patching import Features, Latent, PatchBatch, Reach, chunks
+from mmpatch.patching import Features, Latent, PatchBatch, Reach
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
@@ -40,8 +40,9 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             :func:`mmpatch.models.losses.summed` knows.
         auxiliary_head: Has to be None.
         latent_channels: Channels D of the latent.
-        latent_stride: Stride of the latent [px]. None: that of the decode head's output. A
-            coarser one makes Z smaller; logits are interpolated between its cells.
+        latent_stride: Stride of the latent [px]. None: that of the decode head's output. With 1 the
+            exact gradient remembers no more of Z than a chunk. A coarser one makes Z smaller where
+            it is remembered; logits are interpolated between its cells.
         aggregator: Settings of :class:`mmpatch.LatentClassifier`, ``fusion`` among them.
         loss_region: What an inner iteration scores: ``'full'``, the whole image as in the paper,
             or ``'sampled'``, the patches that carry gradient; both with sums over whole images.
@@ -131,8 +132,8 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
 
     @property
     def reach(self) -> Reach:
-        """A pixel depends on cells around it, its loss on sums over the image."""
-        return Reach.TOTALS
+        """A pixel depends on cells around it, or on itself alone; its loss on sums over the image."""
+        return Reach.OWN_TOTALS if self.latent_stride == 1 else Reach.TOTALS
 
     def maps(
         self, batch: PatchBatch, latent: Latent, context: Features | None, indices: Tensor
@@ -170,13 +171,9 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         """Patches whose loss an inner iteration on the patches ``chosen`` counts; (S,)."""
         return chosen if self.loss_region == 'sampled' else torch.arange(batch.num_patches)
 
-    def totals(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, chunk_size: int
-    ) -> Totals:
+    def totals(self, batch: PatchBatch, parts: Sequence[Totals]) -> Totals:
         """The sums over images that losses are made of, (B, k) float64 for each."""
-        parts = chunks(torch.arange(batch.num_patches), chunk_size)
-        found = zip(*(self._sums(batch, latent, context, part) for part in parts))
-        totals = tuple(torch.stack(sums).sum(dim=0) for sums in found)
+        totals = tuple(torch.stack(sums).sum(dim=0) for sums in zip(*parts))
         targets: LabelMaps = batch.targets
         if targets.normalisers is None:  # once a batch, however often its gradient is computed
             targets.normalisers = self._losses.normalisers(totals)
@@ -194,14 +191,14 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
 
         Without ``totals`` the scored patches count as the whole batch.
         """
-        sums = self._sums(batch, latent, context, scored)
+        sums = self.measure(batch, latent, context, scored)
         if totals is None:
             losses = self._losses.values(sums)
         else:
             losses = self._losses.shares(sums, totals, len(scored) / batch.num_patches)
         return dict(add_prefix(losses, 'decode'))
 
-    def _sums(
+    def measure(
         self, batch: PatchBatch, latent: Latent, context: Features | None, part: Tensor
     ) -> Totals:
         """What patches (S,) add to the sums of each loss, (B, k) float64 each."""
