@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import DictAction
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
 from mmpatch.apis import segment_raster
@@ -36,7 +36,8 @@ def main() -> None:
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
     args = parser.parse_args()
-    cfg = load_config(args.config, options=args.cfg_options)
+    cfg = load_config(args.config, work_dir=None, launcher='none', options=args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = MODELS.build(cfg.model)
     checkpoint = load_checkpoint(model, args.checkpoint, map_location='cpu')
     model.to(args.device).eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -94,7 +94,8 @@ class ReplayPass:
         model, batch = self.context.model, self.context.batch
         first = int(part[0])
         self._states[first] = RandomState.capture()
-        features = self._forward(lambda: model.encode(batch, part), with_graph=self.keep)
+        with self.context.counted('theta1') if self.keep else nullcontext():
+            features = self._forward(lambda: model.encode(batch, part), with_graph=self.keep)
         assert features is not None
         if self.keep:
             self._graphs[first] = features
@@ -112,14 +113,7 @@ class ReplayPass:
 
     def encode_again(self, part: Tensor) -> None:
         """Encode patches (K,) as before, now with their graph."""
-        model, batch = self.context.model, self.context.batch
-        first = int(part[0])
-        if first not in self._graphs:
-            with self._states[first].borrowed():
-                features = self._forward(lambda: model.encode(batch, part), with_graph=True)
-            assert features is not None
-            self._graphs[first] = features
-        self.latent.write(part, self._graphs[first])
+        self.latent.write(part, self._with_graph(part))
 
     def score(self, part: Tensor) -> None:
         """theta2 and the loss of patches (S,), and backward to what is remembered."""
@@ -136,13 +130,9 @@ class ReplayPass:
 
     def replay(self, part: Tensor) -> None:
         """Go on backward through theta1 from what was collected for patches (K,)."""
-        model, batch = self.context.model, self.context.batch
-        state = self._states.pop(int(part[0]))
-        features = self._graphs.pop(int(part[0]), None)
-        if features is None:
-            with state.borrowed():
-                features = self._forward(lambda: model.encode(batch, part), with_graph=True)
-        assert features is not None
+        features = self._with_graph(part)
+        first = int(part[0])
+        del self._graphs[first], self._states[first]
         _push(features, self.latent.gradient(part))
 
     def replay_global(self) -> None:
@@ -158,12 +148,21 @@ class ReplayPass:
         grads = [torch.zeros_like(x) if x.grad is None else x.grad for x in self.around]
         _push(features, tuple(grads))
 
+    def _with_graph(self, part: Tensor) -> Features:
+        """Features of patches (K,) with their graph, which is kept; random as at first."""
+        model, batch, first = self.context.model, self.context.batch, int(part[0])
+        if first not in self._graphs:
+            with self._states[first].borrowed(), self.context.counted('theta1'):
+                features = self._forward(lambda: model.encode(batch, part), with_graph=True)
+            assert features is not None
+            self._graphs[first] = features
+        return self._graphs[first]
+
     def _forward(self, encode: Callable[[], Features | None], with_graph: bool) -> Features | None:
         """theta1, with its graph or without; statistics move in the pass with the graph alone."""
         with self._precision():
             if with_graph:
-                with self.context.counted('theta1'):
-                    return encode()
+                return encode()
             with torch.no_grad(), without_statistics(self.context.model):
                 return encode()
 
