@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+import torch
 from affine import Affine
 
 from mmpatch.apis import segment_raster
 from mmpatch.apis import segment_raster as module
 from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.testing.tiny_detector import image
-from mmpatch.testing.tiny_segmentor import DEEPLABV3, UNET, build_segmentor
+from mmpatch.testing.tiny_segmentor import DEEPLABV3, UNET, build_segmentor, segmentor_cfg
 
 TRANSFORM = Affine(0.5, 0, 1000, 0, -0.5, 2000)
 
@@ -101,3 +105,25 @@ def test_rows_of_another_model_or_image_are_refused(
 
 def _full_disk(path: Path, labels: np.ndarray) -> None:
     raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+@pytest.mark.slow
+def test_the_tool(scene: Path) -> None:
+    """As a user calls it."""
+    root = Path(__file__).parents[2]
+    config, weights = scene.with_name('tiny.py'), scene.with_name('tiny.pth')
+    base = str(root / 'configs/_base_/default_runtime_seg.py')
+    config.write_text(f'_base_ = [{base!r}]\nmodel = {segmentor_cfg(classes=3)!r}\n')
+    torch.save(dict(state_dict=model_of().state_dict(), meta={}), weights)
+    tool = str(root / 'tools/segment_raster.py')
+    out = scene.with_name('labels.tif')
+    command = [sys.executable, tool, str(config), str(weights), str(scene), '--out', str(out)]
+    done = subprocess.run(
+        [*command, '--device', 'cpu'],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f'wrote {out}' in done.stdout and read(out).shape == (300, 170)

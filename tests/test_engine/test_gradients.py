@@ -327,3 +327,14 @@ def test_towers_that_break_the_contract(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(model.bbox_head, 'towers', lambda feats: towers(feats)[:-1])
     with pytest.raises(ValueError, match=r'towers must return 6 maps .*it returned \[\(2, 8, 8\)'):
         run(ExactGradient(), task, model)
+
+
+def test_what_theta1_keeps_is_counted_on_the_patches() -> None:
+    """And not on the global patches, which are encoded first."""
+    kept = []
+    for chosen in ([1], [1, 4, 5]):
+        task = TASKS[0]
+        context = context_of(task, task.build(), [torch.tensor(chosen)])
+        SampledGradient()(context)
+        kept.append(context.memory['theta1'])
+    assert 2 * kept[0] < kept[1] < 4 * kept[0]
