@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from mmpatch.engine.gradients import ExactGradient, SampledGradient
 from mmpatch.engine.memory import plan as planning
-from mmpatch.engine.memory.meter import PeakMeter, SavedTensors
+from mmpatch.engine.memory.meter import PeakMeter, SavedTensors, release_unused
 from mmpatch.engine.memory.plan import BudgetError, apply_plan, plan_memory
 from mmpatch.engine.memory.size import format_size, parse_size
 from mmpatch.testing.tasks import TASKS
@@ -49,6 +49,7 @@ def test_peak_meter_sees_memory_that_is_gone_again() -> None:
         for _ in range(20):
             block.mul_(1.0)
         del block
+    release_unused(torch.device('cpu'))  # the C library may keep a block that it cut out of its heap
     assert 50 * MIB < meter.growth < 200 * MIB
     assert abs(resident_memory() - meter.start) < 40 * MIB
 
