@@ -1,6 +1,6 @@
-"""Segment an image that does not fit into memory and write a tiled GeoTIFF of labels.
+"""Segment an image that does not fit into memory and write its labels as a tiled GeoTIFF or a PNG.
 
-    python tools/segment_raster.py CONFIG CHECKPOINT scene.tif --out labels.tif
+    python tools/segment_raster.py CONFIG CHECKPOINT scene.tif --out labels.tif --overlay overlay.png
 
 Neither the image nor the labels are ever whole in memory. Interrupted, the same command goes on where it was.
 """
@@ -16,7 +16,7 @@ from mmengine.config import DictAction
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 
-from mmpatch.apis import segment_raster
+from mmpatch.apis import draw_overlay, segment_raster
 from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.utils import load_config
 
@@ -29,7 +29,8 @@ def main() -> None:
     parser.add_argument('config', help='config of a PatchSegmentor')
     parser.add_argument('checkpoint')
     parser.add_argument('image', type=Path, help='any raster that GDAL reads; tiled ones are fast')
-    parser.add_argument('--out', type=Path, required=True, help='GeoTIFF to write')
+    parser.add_argument('--out', type=Path, required=True, help='.tif or .png to write')
+    parser.add_argument('--overlay', type=Path, help='PNG to draw the labels over the image in')
     parser.add_argument(
         '--bands', type=int, nargs='+', help='numbers of the bands to use, from 0; default: all'
     )
@@ -41,9 +42,12 @@ def main() -> None:
     model = MODELS.build(cfg.model)
     checkpoint = load_checkpoint(model, args.checkpoint, map_location='cpu')
     model.to(args.device).eval()
-    palette = checkpoint.get('meta', {}).get('dataset_meta', {}).get('palette')
+    meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
     try:
-        segment_raster(model, RasterImage(args.image, args.bands), args.out, palette)
+        image = RasterImage(args.image, args.bands)
+        segment_raster(model, image, args.out, meta.get('palette'))
+        if args.overlay is not None:
+            draw_overlay(image, args.out, args.overlay, meta)
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     print(f'wrote {args.out}')

@@ -1,5 +1,5 @@
 """What people call from their own code."""
 
-from .segment_raster import segment_raster
+from .segment_raster import draw_overlay, segment_raster
 
-__all__ = ['segment_raster']
+__all__ = ['draw_overlay', 'segment_raster']

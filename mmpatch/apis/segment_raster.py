@@ -9,19 +9,22 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import mmcv
 import numpy as np
 import numpy.typing as npt
 import rasterio
 import torch
+from rasterio.shutil import copy
 from rasterio.windows import Window
 
 from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.models.segmentors import PatchSegmentor
 from mmpatch.utils.files import write_atomic
+from mmpatch.visualization.mask_page import draw_mask_page, visible, visible_range
 
 Labels = npt.NDArray[np.uint8]
 
@@ -33,7 +36,7 @@ def segment_raster(
     palette: Sequence[Sequence[int]] | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Segment an image row of patches by row of patches, and write a tiled GeoTIFF of labels.
+    """Segment an image row of patches by row of patches, and write a tiled GeoTIFF or PNG of labels.
 
     Rows are kept in a folder beside the output until all are there; an interrupted run goes on
     with the first row that is missing, and ends with the same file. Coordinate system and
@@ -42,7 +45,7 @@ def segment_raster(
     Args:
         model: In evaluation mode, on its device.
         image: What to segment.
-        out: File to write.
+        out: File to write; as PNG with the suffix ``.png``, else as GeoTIFF.
         palette: Colours of the classes, stored in the file.
         say: Takes lines on the progress.
 
@@ -50,6 +53,7 @@ def segment_raster(
         ValueError: If rows are there that another model or image gave.
         OSError: If the disk is full; finished rows stay.
     """
+    image.advise_tiling()
     folder = out.with_name(out.name + '.parts')
     batch = model.cut_images([image])
     grid = batch.grids[0]
@@ -67,7 +71,7 @@ def segment_raster(
             left = (time.monotonic() - start) / (done - first) * (grid.rows - done)
             say(f'row {done} of {grid.rows}, {_duration(left)} left')
         strips = (np.load(folder / f'{row}.npz')['labels'] for row in range(grid.rows))
-        _write_tiff(out, strips, image.profile, palette)
+        _write(out, strips, image.profile, palette)
     except OSError as error:
         if error.errno != errno.ENOSPC and 'space' not in str(error):
             raise
@@ -77,6 +81,34 @@ def segment_raster(
             'run the same command again',
         ) from error
     shutil.rmtree(folder)
+
+
+def draw_overlay(
+    image: RasterImage, labels: Path, out: Path, meta: Mapping[str, Any], side: int = 1000
+) -> None:
+    """Draw an image and its labels side by side, reduced, and in details where classes meet.
+
+    Args:
+        image: What was segmented.
+        labels: What :func:`segment_raster` wrote.
+        out: PNG to write.
+        meta: ``classes`` and ``palette``, if they are known.
+        side: Longer side of a panel at most [px].
+    """
+    mask = RasterImage(labels)
+    height, width = image.shape[1:]
+    shrink = max(1.0, max(height, width) / side)
+    overview = image.view((0, 0, width, height), (round(height / shrink), round(width / shrink)))
+    span = visible_range(overview)
+    page = draw_mask_page(
+        Path(image.path).name,
+        (height, width),
+        lambda region, size: visible(image.view(region, size), span),
+        {'prediction': lambda region, size: mask.view(region, size, nearest=True)[..., 0]},
+        meta,
+        side,
+    )
+    mmcv.imwrite(page[..., ::-1], str(out))
 
 
 def _rows(model: PatchSegmentor, batch: Any, first: int) -> Iterator[Labels]:
@@ -138,7 +170,7 @@ def _save(path: Path, labels: Labels) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def _write_tiff(
+def _write(
     out: Path,
     strips: Iterator[Labels],
     profile: dict[str, Any],
@@ -167,6 +199,10 @@ def _write_tiff(
             for labels in strips:
                 target.write(labels, 1, window=Window(0, top, labels.shape[1], labels.shape[0]))
                 top += labels.shape[0]
+        if out.suffix.lower() == '.png':  # its rows can only be written from first to last
+            tiff, part = part, part.with_suffix('.png')
+            copy(tiff, part, driver='PNG', worldfile='NO')
+            tiff.unlink()
         os.replace(part, out)
     finally:
         part.unlink(missing_ok=True)

@@ -2,13 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mmpatch.datasets.raster_image import RasterImage
+
 Labels = npt.NDArray[np.uint8]
+#: Rows of a mask that are looked at together.
+STRIP = 1024
+
+
+def require_labels(masks: Sequence[str], ignored: int | None) -> None:
+    """Look into masks for what is no label: colours, or the 0 and 255 of black and white.
+
+    Of binary masks as many are read as it takes to find foreground.
+
+    Args:
+        masks: Files.
+        ignored: Label of pixels that are left out, if masks are binary; None: another kind.
+
+    Raises:
+        ValueError: If a mask has several bands, or binary masks hold 0 and the ignored label alone.
+    """
+    found: set[int] = set()
+    for path in masks:
+        mask = RasterImage(path)
+        if mask.shape[0] != 1:
+            raise ValueError(
+                f'the mask {path} has {mask.shape[0]} bands, expected one that holds numbers of '
+                'classes from 0: convert colours first (tools/dataset_converters/aerial.py does, '
+                'and mmpatch.datasets.masks.colours_to_labels)'
+            )
+        if ignored is None:
+            return
+        for top in range(0, mask.shape[1], STRIP):
+            found.update(mask[:, top : top + STRIP, :].unique().tolist())
+            if found - {0, ignored}:
+                return
+    if ignored in found:
+        raise ValueError(
+            f'all {len(masks)} masks hold only {sorted(found)}, and {ignored} is ignored: nothing '
+            f'is left to learn. If {ignored} is the foreground, set foreground={ignored} in the '
+            'dataset; if the masks have regions to ignore, the foreground must be 1'
+        )
 
 
 def colours_to_labels(

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mmengine import fileio
 from mmseg.datasets import BaseSegDataset
 
+from mmpatch.datasets.masks import require_labels
 from mmpatch.datasets.missing_data import require_folder
 from mmpatch.registry import DATASETS
 
 
 @DATASETS.register_module()
 class PatchSegDataset(BaseSegDataset):
-    """mmseg's ``BaseSegDataset`` that fails at once where a folder, an image or a mask is missing.
+    """mmseg's ``BaseSegDataset`` that fails at once where data is missing or no labels.
 
     Args:
         *args: Of :class:`mmseg.datasets.BaseSegDataset`.
+        foreground: Value of the foreground in binary masks, if it is not 1: 255 in those that are
+            black and white.
         how_to_get: Sentence on how to get the data, said when it is missing.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
         FileNotFoundError: If a folder is missing, or an image has no mask.
-        ValueError: If there is no image with the suffix.
+        ValueError: If there is no image with the suffix, or the masks hold no labels: colours, or
+            0 and 255 where 255 is ignored.
     """
 
     #: Said when the data is missing.
@@ -31,7 +36,14 @@ class PatchSegDataset(BaseSegDataset):
         'docs/datasets.md shows the layout'
     )
 
-    def __init__(self, *args: Any, how_to_get: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        foreground: int | None = None,
+        how_to_get: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.foreground = foreground
         self.how_to_get = self.HOW_TO_GET if how_to_get is None else how_to_get
         super().__init__(*args, **kwargs)
 
@@ -62,4 +74,10 @@ class PatchSegDataset(BaseSegDataset):
                 f'{missing[0]["img_path"]}, looked for {missing[0]["seg_map_path"]}. '
                 f'{self.how_to_get}'
             )
+        if self.foreground is not None:
+            for info in data_list:
+                info['label_map'] = {self.foreground: 1}
+        files = [p for x in data_list if Path(p := x.get('seg_map_path', '')).is_file()]
+        binary = len(self.metainfo.get('classes') or ()) == 2 and not self.reduce_zero_label
+        require_labels(files, self.ignore_index if binary and self.foreground is None else None)
         return data_list

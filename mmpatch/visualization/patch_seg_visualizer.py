@@ -14,24 +14,14 @@ from numpy.typing import NDArray
 
 from mmpatch.registry import VISUALIZERS
 
-from .canvas import Canvas, Colour, Region
-from .colours import class_colours
-from .detail_regions import choose_regions
-from .layout import GAP, TEXT_SIZE, below, beside, framed, legend, paragraph
-
-WRONG: Colour = (255, 30, 60)
-TINT = 0.35
-#: Captions are at least this wide [px].
-MIN_WIDTH = 480
+from .mask_page import View, draw_mask_page, view_image, view_mask, visible, visible_range
 
 
 @VISUALIZERS.register_module()
 class PatchSegVisualizer(SegLocalVisualizer):
-    """Draws image, labels and prediction side by side, whole and in details.
+    """Draws image, labels and prediction side by side, as :func:`draw_mask_page` does.
 
-    Classes are tinted and outlined, so that what lies below stays visible. Where there are both
-    labels and a prediction, the prediction's wrong pixels are marked red and the details lie where
-    most of them are. Images of more than 8 bits are stretched to what the eye sees.
+    Images of more than 8 bits are stretched to what the eye sees.
 
     Args:
         panel_side: Longer side of a panel at most [px]; small images are magnified.
@@ -83,12 +73,20 @@ class PatchSegVisualizer(SegLocalVisualizer):
         """
         sample = SegDataSample() if data_sample is None else data_sample.cpu()
         path = sample.metainfo.get('img_path')
-        masks = {}
+        masks: dict[str, View] = {}
         if draw_gt and 'gt_sem_seg' in sample:
-            masks['labels'] = sample.gt_sem_seg.data[0].numpy().astype(int)
+            masks['labels'] = view_mask(sample.gt_sem_seg.data[0].numpy().astype(int))
         if draw_pred and 'pred_sem_seg' in sample:
-            masks['prediction'] = sample.pred_sem_seg.data[0].numpy().astype(int)
-        page = self._page(Path(path or name).name, _visible(image, path), masks)
+            masks['prediction'] = view_mask(sample.pred_sem_seg.data[0].numpy().astype(int))
+        page = draw_mask_page(
+            Path(path or name).name,
+            (image.shape[0], image.shape[1]),
+            view_image(_as_in_file(image, path)),
+            masks,
+            self.dataset_meta or {},
+            self.panel_side,
+            self.max_details,
+        )
         if show:
             self.show(page, win_name=name, wait_time=wait_time)
         if out_file is not None:
@@ -96,110 +94,12 @@ class PatchSegVisualizer(SegLocalVisualizer):
         else:
             self.add_image(name, page, step)
 
-    def _page(
-        self, title: str, image: NDArray[Any], masks: dict[str, NDArray[Any]]
-    ) -> NDArray[Any]:
-        """The picture (h, w, 3)."""
-        height, width = image.shape[:2]
-        meta = self.dataset_meta or {}
-        classes = tuple(meta.get('classes') or ())
-        count = max([len(classes), *(int(m[m < 255].max(initial=0)) + 1 for m in masks.values())])
-        palette = meta.get('palette') or [[0, 0, 0], *np.eye(3, dtype=int)[:2].tolist()]
-        colours = class_colours([*palette, *palette * count][:count])
-        wrong = np.zeros((height, width), dtype=bool)
-        if len(masks) == 2:
-            wrong = (masks['labels'] != masks['prediction']) & (masks['labels'] != 255)
-        scale = min(self.panel_side / max(height, width), 4.0)
-        scale = float(int(scale)) if scale >= 1 else scale
-        rows = [self._panels(image, masks, wrong, colours, (0, 0, width, height), scale)]
-        if scale < 1:
-            points = np.argwhere(
-                wrong if wrong.any() else _edges(next(iter(masks.values()), wrong))
-            )
-            points = points[:: max(1, len(points) // 20_000), ::-1]
-            side = self.panel_side
-            regions = choose_regions(points, (height, width), side, self.max_details)
-            rows += [self._panels(image, masks, wrong, colours, x, 1.0) for x in regions]
-        room = max(MIN_WIDTH, rows[0].shape[1])
-        swatches = [
-            (np.full((14, 22, 3), colours[i], dtype=np.uint8), name)
-            for i, name in enumerate(classes)
-            if i > 0 or len(classes) > 2
-        ]
-        if len(masks) == 2:
-            text = f'wrong, {100 * wrong.mean():.2f} % of the pixels'
-            swatches.append((np.full((14, 22, 3), WRONG, dtype=np.uint8), text))
-        seen = f'reduced to {scale:.0%}, details in full size' if scale < 1 else f'x {scale:.0f}'
-        caption = f'{title}, {width} x {height} px, {seen}: image' + ''.join(
-            f', {name}' for name in masks
-        )
-        return framed(
-            below([paragraph(caption, room), legend(swatches, room, TEXT_SIZE), *rows], GAP // 2)
-        )
 
-    @staticmethod
-    def _panels(
-        image: NDArray[Any],
-        masks: dict[str, NDArray[Any]],
-        wrong: NDArray[Any],
-        colours: list[Colour],
-        region: Region,
-        scale: float,
-    ) -> NDArray[Any]:
-        """Image, labels and prediction of a region, side by side."""
-        x0, y0, x1, y1 = region
-        base = Canvas.view(image, region, scale).pixels
-        panels = [base]
-        for name, mask in masks.items():
-            part = _resize(mask[y0:y1, x0:x1], (base.shape[0], base.shape[1]))
-            mistakes = _resize(wrong[y0:y1, x0:x1], (base.shape[0], base.shape[1])) & (
-                name == 'prediction'
-            )
-            panels.append(_tinted(base, part, colours, mistakes))
-        return beside(panels)
-
-
-def _tinted(
-    image: NDArray[Any], mask: NDArray[Any], colours: list[Colour], mistakes: NDArray[Any]
-) -> NDArray[Any]:
-    """Classes in their colours over an image, outlined; background of a binary mask left as is."""
-    out: NDArray[Any] = image.astype(np.float32)
-    for label, colour in enumerate(colours):
-        if label == 0 and len(colours) == 2:
-            continue
-        place = mask == label
-        out[place] = out[place] * (1 - TINT) + np.array(colour) * TINT
-        out[place & _edges(mask)] = colour
-    out[mistakes] = out[mistakes] * 0.3 + np.array(WRONG) * 0.7
-    return out.astype(np.uint8)
-
-
-def _edges(mask: NDArray[Any]) -> NDArray[Any]:
-    """Pixels whose left or upper neighbour is of another class, and those neighbours."""
-    edges = np.zeros(mask.shape, dtype=bool)
-    down, right = mask[1:] != mask[:-1], mask[:, 1:] != mask[:, :-1]
-    edges[1:] |= down
-    edges[:-1] |= down
-    edges[:, 1:] |= right
-    edges[:, :-1] |= right
-    return edges
-
-
-def _resize(mask: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    rows = (np.arange(size[0]) * mask.shape[0] / size[0]).astype(int)
-    cols = (np.arange(size[1]) * mask.shape[1] / size[1]).astype(int)
-    return mask[rows][:, cols]
-
-
-def _visible(image: NDArray[Any], path: str | None) -> NDArray[Any]:
+def _as_in_file(image: NDArray[Any], path: str | None) -> NDArray[Any]:
     """RGB uint8; files of more than 8 bits are read again and stretched."""
     if path is not None and Path(path).is_file():
         raw = mmcv.imread(path, flag='unchanged')
-        if raw is not None and raw.dtype != np.uint8:
+        if raw is not None and raw.dtype != np.uint8 and raw.shape[:2] == image.shape[:2]:
             raw = raw if raw.ndim == 3 else raw[..., None]
-            image = raw[..., [2, 1, 0]] if raw.shape[2] >= 3 else raw[..., [0, 0, 0]]
-    if image.dtype != np.uint8:
-        low, high = np.percentile(image, [0.5, 99.8])
-        image = (image.astype(np.float32) - low) / max(high - low, 1e-6)
-        image = (np.sqrt(image.clip(0, 1)) * 255).astype(np.uint8)
-    return image
+            image = raw[..., [2, 1, 0]] if raw.shape[2] >= 3 else raw
+    return visible(image, visible_range(image))

@@ -14,8 +14,9 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
+from PIL import Image
 
-from mmpatch.apis import segment_raster
+from mmpatch.apis import draw_overlay, segment_raster
 from mmpatch.apis import segment_raster as module
 from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.testing.tiny_detector import image
@@ -59,6 +60,20 @@ def test_as_in_memory(scene: Path, base: dict[str, Any], classes: int) -> None:
         assert found.is_tiled and found.colormap(1)[1] == (255, 0, 0, 255)
     assert lines[-1] == 'row 5 of 5, 0 min 0 s left'
     assert sorted(p.name for p in scene.parent.iterdir()) == ['labels.tif', 'scene.tif']
+
+
+def test_png_and_overlay(scene: Path) -> None:
+    model, out = model_of(), scene.with_name('labels.png')
+    palette = [(0, 0, 0), (255, 0, 0), (0, 0, 9)]
+    segment_raster(model, RasterImage(scene), out, palette)
+    expected = model.predict([image(300, 170)])[0].pred_sem_seg.data[0]
+    stored = Image.open(out)
+    assert stored.mode == 'P' and np.array_equal(np.array(stored), expected.numpy())
+    assert stored.convert('RGB').getpixel((0, 0)) == palette[int(expected[0, 0])]
+    meta = dict(classes=('a', 'b', 'c'), palette=palette)
+    draw_overlay(RasterImage(scene), out, scene.with_name('overlay.png'), meta, side=150)
+    page = np.array(Image.open(scene.with_name('overlay.png')))
+    assert page.shape[0] > 3 * 150 and page.shape[1] >= 480  # the whole and two details
 
 
 @pytest.mark.parametrize('base', [UNET, DEEPLABV3])
@@ -119,7 +134,7 @@ def test_the_tool(scene: Path) -> None:
     out = scene.with_name('labels.tif')
     command = [sys.executable, tool, str(config), str(weights), str(scene), '--out', str(out)]
     done = subprocess.run(
-        [*command, '--device', 'cpu'],
+        [*command, '--device', 'cpu', '--overlay', str(scene.with_name('seen.png'))],
         capture_output=True,
         text=True,
         check=False,
@@ -127,3 +142,4 @@ def test_the_tool(scene: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert f'wrote {out}' in done.stdout and read(out).shape == (300, 170)
+    assert scene.with_name('seen.png').is_file()

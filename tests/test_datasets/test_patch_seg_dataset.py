@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +21,14 @@ def make(root: Path, names: tuple[str, ...] = ('a', 'b')) -> PatchSegDataset:
     return dataset(root)
 
 
-def dataset(root: Path) -> PatchSegDataset:
+def dataset(root: Path, **kwargs: Any) -> PatchSegDataset:
     return PatchSegDataset(
         data_root=str(root),
         data_prefix=dict(img_path='images', seg_map_path='masks'),
         img_suffix='.png',
         metainfo=dict(classes=('background', 'thing')),
         how_to_get='Ask for it',
+        **kwargs,
     )
 
 
@@ -40,4 +43,37 @@ def test_missing_parts(tmp_path: Path) -> None:
     for path in (tmp_path / 'images').iterdir():
         path.unlink()
     with pytest.raises(ValueError, match=r"no image in .* ends in '.png': set img_suffix"):
+        dataset(tmp_path)
+
+
+def masks(root: Path, *values: Any) -> None:
+    """Two images with a mask each; of ``values``, rows from top to bottom."""
+    with suppress(FileNotFoundError):
+        make(root)
+    for name, rows in zip(('a', 'b'), values):
+        mask = np.repeat(np.array(rows, dtype=np.uint8)[:, None], 6, axis=1)
+        Image.fromarray(mask).save(root / 'masks' / f'{name}.png')
+
+
+def test_black_and_white_masks(tmp_path: Path) -> None:
+    masks(tmp_path, [0, 0, 0, 0], [0, 255, 255, 0])
+    with pytest.raises(ValueError, match=r'all 2 masks hold only \[0, 255\].*set foreground=255'):
+        dataset(tmp_path)
+    pipeline = [dict(type='mmseg.LoadAnnotations')]
+    labels = dataset(tmp_path, foreground=255, pipeline=pipeline)[1]['gt_seg_map']
+    assert np.array_equal(labels[:, 0], [0, 1, 1, 0])
+    scenes = [dict(type='mmpatch.PackRasterScene')]
+    sample = dataset(tmp_path, foreground=255, pipeline=scenes)[1]['data_samples']
+    assert sample.gt_seg_raster[:, :, :][0, :, 0].tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize('rows', [[0, 0, 0, 0], [0, 255, 1, 0]])
+def test_no_foreground_at_all_and_ignored_regions_are_fine(tmp_path: Path, rows: list[int]) -> None:
+    masks(tmp_path, [0, 0, 0, 0], rows)
+    assert len(dataset(tmp_path)) == 2
+
+
+def test_coloured_masks(tmp_path: Path) -> None:
+    masks(tmp_path, [[1, 2, 3]] * 4, [0] * 4)
+    with pytest.raises(ValueError, match=r'a.png has 3 bands, expected one that holds numbers'):
         dataset(tmp_path)

@@ -74,7 +74,9 @@ def test_a_file_that_is_not_tiled_is_slow(
     messages: list[str] = []
     monkeypatch.setattr(raster_image, 'print_log', lambda text, **_: messages.append(text))
     raster = RasterImage(write(tmp_path / 'a.tif', np.zeros((1, 20, 40), dtype='uint8')))
-    assert 'is not tiled (blocks of 40 x 20 px)' in messages[0]
+    raster.advise_tiling()
+    raster.advise_tiling()  # once is enough
+    assert len(messages) == 1 and 'is not tiled (blocks of 40 x 20 px)' in messages[0]
     assert raster[:, :, :].shape == (1, 20, 40)
 
 
@@ -93,3 +95,16 @@ def test_damaged_and_missing_files(tmp_path: Path) -> None:
     path.write_bytes(whole)
     with pytest.raises(ValueError, match=r'has 1 band\(s\), numbers \[0\]; asked for \[0, 3\]'):
         RasterImage(path, bands=[0, 3])
+
+
+def test_views(tmp_path: Path) -> None:
+    pixels = np.arange(2 * 40 * 60).reshape(2, 40, 60).astype('uint16')
+    raster = RasterImage(write(tmp_path / 'a.tif', pixels, **TILED))
+    region = (8, 4, 28, 24)
+    part = pixels[:, 4:24, 8:28]
+    means = part.reshape(2, 10, 2, 10, 2).mean((2, 4)).transpose(1, 2, 0)
+    assert np.abs(raster.view(region, (10, 10)) - means).max() <= 1
+    found = raster.view(region, (10, 10), nearest=True)
+    assert np.isin(found, part).all() and found.shape == (10, 10, 2)
+    flipped = RasterImage(raster.path, flips=(True, True))
+    assert np.array_equal(flipped.view((0, 0, 60, 40), (40, 60))[::-1, ::-1, 0], pixels[0])

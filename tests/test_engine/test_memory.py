@@ -49,7 +49,9 @@ def test_peak_meter_sees_memory_that_is_gone_again() -> None:
         for _ in range(20):
             block.mul_(1.0)
         del block
-    release_unused(torch.device('cpu'))  # the C library may keep a block that it cut out of its heap
+    release_unused(
+        torch.device('cpu')
+    )  # the C library may keep a block that it cut out of its heap
     assert 50 * MIB < meter.growth < 200 * MIB
     assert abs(resident_memory() - meter.start) < 40 * MIB
 

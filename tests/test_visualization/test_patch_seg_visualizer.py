@@ -13,7 +13,7 @@ from PIL import Image
 
 from mmpatch.testing.tiny_segmentor import sample
 from mmpatch.visualization import PatchSegVisualizer
-from mmpatch.visualization.patch_seg_visualizer import WRONG
+from mmpatch.visualization.mask_page import WRONG
 
 
 def draw(tmp_path: Path, image: Any, data: SegDataSample | None, **kwargs: Any) -> np.ndarray:

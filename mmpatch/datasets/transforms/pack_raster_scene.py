@@ -49,12 +49,15 @@ class PackRasterScene(BaseTransform):
         vertical, horizontal = (chances < self.flip_prob).tolist()
         flips = (vertical, horizontal)
         image = RasterImage(results['img_path'], self.bands, flips)
+        image.advise_tiling()
         shape = tuple(image.shape[1:])
         sample = SegDataSample(
             metainfo=dict(img_path=results['img_path'], ori_shape=shape, img_shape=shape)
         )
         if 'seg_map_path' in results:
-            mask = RasterImage(results['seg_map_path'], flips=flips)
+            mask = RasterImage(
+                results['seg_map_path'], flips=flips, label_map=results.get('label_map')
+            )
             if mask.shape[0] != 1 or mask.shape[1:] != image.shape[1:]:
                 raise ValueError(
                     f'{mask.path} has {mask.shape[0]} band(s) of {mask.shape[1]} x '
