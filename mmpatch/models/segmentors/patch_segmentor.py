@@ -44,8 +44,8 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             exact gradient remembers no more of Z than a chunk. A coarser one makes Z smaller where
             it is remembered; logits are interpolated between its cells.
         aggregator: Settings of :class:`mmpatch.LatentClassifier`, ``fusion`` among them.
-        loss_region: What an inner iteration scores: ``'full'``, the whole image as in the paper,
-            or ``'sampled'``, the patches that carry gradient; both with sums over whole images.
+        loss_region: What an inner iteration scores: ``'sampled'``, the patches that carry gradient,
+            or ``'full'``, the whole image as in the paper; both with sums over whole images.
         patch_size, halo, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
 
@@ -62,7 +62,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         latent_channels: int = 8,
         latent_stride: int | None = None,
         aggregator: dict[str, Any] | None = None,
-        loss_region: str = 'full',
+        loss_region: str = 'sampled',
         **kwargs: Any,
     ) -> None:
         if loss_region not in ('full', 'sampled'):

@@ -1,10 +1,10 @@
-# Stock U-Net on the image downsampled to a quarter of its sides, 80 x 128 px in training.
-#   python tools/train.py configs/baselines/unet_nuclei-quarter.py
+# Stock U-Net on the image downsampled to an eighth of its sides, the 64 px of a patch wide.
+#   python tools/train.py configs/baselines/unet_nuclei-64.py
 _base_ = ['unet_nuclei.py']
 train_pipeline = [
     dict(type='LoadImageFromFile', color_type='unchanged'),
     dict(type='LoadAnnotations'),
-    dict(type='Resize', scale_factor=0.25),
+    dict(type='Resize', scale_factor=0.125),
     dict(
         type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
     ),
@@ -12,7 +12,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile', color_type='unchanged'),
-    dict(type='Resize', scale_factor=0.25),
+    dict(type='Resize', scale_factor=0.125),
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
