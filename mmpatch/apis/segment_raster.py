@@ -63,11 +63,15 @@ def segment_raster(
         done += 1
     if done:
         say(f'{done} of {grid.rows} rows of patches are there already')
-    start, first = time.monotonic(), done
+    first, start = done + 1, time.monotonic()
     try:
         for labels in _rows(model, batch, done):
             _save(folder / f'{done}.npz', labels)
             done += 1
+            if done == first:  # it took the start as well: the next ones say how long a row takes
+                start = time.monotonic()
+                say(f'row {done} of {grid.rows}')
+                continue
             left = (time.monotonic() - start) / (done - first) * (grid.rows - done)
             say(f'row {done} of {grid.rows}, {_duration(left)} left')
         strips = (np.load(folder / f'{row}.npz')['labels'] for row in range(grid.rows))

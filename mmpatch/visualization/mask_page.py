@@ -23,6 +23,8 @@ IGNORED = 255
 #: Captions are at least this wide [px].
 MIN_WIDTH = 480
 MAX_ZOOM = 4
+#: From this width to height on, panels lie one below the other, and may be twice as wide.
+WIDE = 1.6
 #: Details are sought among this many points at most.
 MAX_POINTS = 20_000
 
@@ -36,7 +38,7 @@ def draw_mask_page(
     side: int = 640,
     max_details: int = 2,
 ) -> NDArray[Any]:
-    """Draw image, labels and prediction side by side, whole and in details.
+    """Draw image, labels and prediction beside or below each other, whole and in details.
 
     Classes are tinted and outlined, so that what lies below stays visible. With both ``'labels'``
     and ``'prediction'``, the prediction's wrong pixels are red and the details lie where most of
@@ -55,7 +57,8 @@ def draw_mask_page(
         (h, w, 3) RGB uint8.
     """
     height, width = image_size
-    scale = min(side / max(height, width), float(MAX_ZOOM))
+    put = below if width > WIDE * height else beside
+    scale = min(side * (2 if put is below else 1) / max(height, width), float(MAX_ZOOM))
     scale = float(int(scale)) if scale >= 1 else scale
     whole = (0, 0, width, height)
     shown = (max(1, round(height * scale)), max(1, round(width * scale)))
@@ -64,13 +67,13 @@ def draw_mask_page(
     highest = max([int(m[m != IGNORED].max(initial=0)) for m in found.values()], default=0)
     classes = tuple(meta.get('classes') or ())
     colours = _colours(meta.get('palette'), max(len(classes), highest + 1))
-    rows = [_panels(image(whole, shown), found, colours)]
+    rows = [put(_panels(image(whole, shown), found, colours))]
     if scale < 1:
         marked = wrong if wrong is not None and wrong.any() else _all_edges(found)
         for region in _details(marked, image_size, side, max_details):
             size = (region[3] - region[1], region[2] - region[0])
             parts = {name: view(region, size) for name, view in masks.items()}
-            rows.append(_panels(image(region, size), parts, colours))
+            rows.append(beside(_panels(image(region, size), parts, colours)))
     room = max(MIN_WIDTH, rows[0].shape[1])
     swatches = [
         (_swatch(colours[i]), name) for i, name in enumerate(classes) if i > 0 or len(classes) > 2
@@ -133,12 +136,12 @@ def visible(image: NDArray[Any], value_range: tuple[float, float]) -> NDArray[An
 
 def _panels(
     image: NDArray[Any], masks: Mapping[str, NDArray[Any]], colours: list[Colour]
-) -> NDArray[Any]:
+) -> list[NDArray[Any]]:
     wrong = _wrong(masks)
     panels = [image]
     for name, mask in masks.items():
         panels.append(_tinted(image, mask, colours, wrong if name == 'prediction' else None))
-    return beside(panels)
+    return panels
 
 
 def _wrong(masks: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
