@@ -130,13 +130,14 @@ def plot(results: Sequence[Result], out: Path) -> None:
         memory.text(sides[0], value * 1.03, name, fontsize=7, color='#666666')
     for axes, label in ((memory, 'peak memory [GiB]'), (time, 'time of a step [s]')):
         axes.set_xscale('log', base=2)
-        axes.set_yscale('log')
+        if axes is memory or any(r.seconds is not None for r in results):
+            axes.set_yscale('log')
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f'{y:g}'))
         axes.xaxis.set_major_locator(FixedLocator(sides))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f'{x:.0f}'))
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f'{y:g}'))
         axes.set_xlabel('side of the image [px]')
         axes.set_ylabel(label)
         axes.grid(alpha=0.25)

@@ -34,7 +34,9 @@ def to_csv(runs: Sequence[Run], metrics: Sequence[str]) -> str:
 
 def _rows(runs: Sequence[Run], metrics: Sequence[str]) -> list[list[str]]:
     head = [name.split('/', 1)[-1] for name in metrics]
-    rows = [['method', *head, 'steps', 's / step', 'training [min]', 'peak [GiB]']]
+    rows = [
+        ['method', *head, 'steps', 's / step', 'training [min]', 'peak [GiB]', 'above idle [GiB]']
+    ]
     for run in runs:
         found = [run.metrics.get(name) for name in metrics]
         rows.append(
@@ -45,6 +47,7 @@ def _rows(runs: Sequence[Run], metrics: Sequence[str]) -> list[list[str]]:
                 f'{run.seconds / run.steps:.2f}' if run.steps else '',
                 f'{run.seconds / 60:.1f}',
                 f'{run.peak:.2f}',
+                f'{run.peak - run.idle:.2f}' if run.idle else '',
             ]
         )
     return rows

@@ -29,6 +29,7 @@ class Run:
         seconds: Wall time of the training iterations, data loading included [s].
         steps: Optimizer steps.
         peak: Highest memory of the training process (max RSS) [GiB].
+        idle: Memory of that process before it trained, model included; 0 if unknown [GiB].
         metrics: What the test reported.
     """
 
@@ -37,6 +38,7 @@ class Run:
     steps: int
     peak: float
     metrics: Mapping[str, float]
+    idle: float = 0.0
 
 
 def train_and_test(
@@ -69,12 +71,14 @@ def train_and_test(
         'test.py', config, checkpoint, '--work-dir', work_dir, '--show-dir', 'drawn', *overrides
     )
     rows = training_rows(work_dir)
+    state = torch.load(checkpoint, map_location='cpu', weights_only=False)
     run = Run(
         name or Path(config).stem,
         sum(row['time'] for row in rows),
-        optimizer_steps(checkpoint),
+        optimizer_steps(state['optimizer']),
         max([peak, *(row.get('peak_process', 0.0) for row in rows)]),  # of resumed runs as well
         test_metrics(work_dir),
+        state['message_hub']['runtime_info'].get('idle_memory', 0) / 2**30,
     )
     write_atomic(note, json.dumps(asdict(run), indent=1).encode())
     return run
@@ -115,8 +119,7 @@ def test_metrics(work_dir: Path) -> dict[str, float]:
     return {k: v for k, v in found.items() if isinstance(v, float) and 'time' not in k}
 
 
-def optimizer_steps(checkpoint: str | Path) -> int:
-    """Steps that the optimizer of a checkpoint has made; 0 if it does not count them."""
-    state = torch.load(checkpoint, map_location='cpu', weights_only=False)['optimizer']['state']
-    steps = [int(entry['step']) for entry in state.values() if 'step' in entry]
+def optimizer_steps(optimizer: Mapping[str, Any]) -> int:
+    """Steps that an optimizer has made, from its state dict; 0 if it does not count them."""
+    steps = [int(entry['step']) for entry in optimizer['state'].values() if 'step' in entry]
     return max(steps, default=0)

@@ -72,6 +72,7 @@ def test_tables(tmp_path: Path) -> None:
     assert 'FCOS-R50,full image,8192 x 8192,"out of memory, needs 85.0"' in to_csv(results())
     plot(results(), tmp_path / 'x' / 'plot.png')
     assert (tmp_path / 'x' / 'plot.png').stat().st_size > 10_000
+    plot([r for r in results() if r.seconds is None], tmp_path / 'needs.png')
 
 
 def load_tool() -> Any:

@@ -81,10 +81,12 @@ def test_a_resumed_run_is_one_run(tmp_path: Path) -> None:
 
 def test_tables() -> None:
     both = [
-        Run('ours', 120.0, 60, 1.5, {'seg/image/F1': 87.654321}),
+        Run('ours', 120.0, 60, 1.5, {'seg/image/F1': 87.654321}, idle=0.9),
         Run('stock', 60.0, 0, 3.0, {'coco/AP': 0.5}),
     ]
     lines = table(both, ['seg/image/F1']).splitlines()
-    assert '| ours   | 87.65    | 60    | 2.00     | 2.0            | 1.50       |' in lines[2]
+    assert (
+        '| ours   | 87.65    | 60    | 2.00     | 2.0            | 1.50       | 0.60 ' in lines[2]
+    )
     assert lines[3].split('|')[2].strip() == '' and lines[3].split('|')[4].strip() == ''
-    assert 'ours,87.65,60,2.00,2.0,1.50' in to_csv(both, ['seg/image/F1'])
+    assert 'ours,87.65,60,2.00,2.0,1.50,0.60' in to_csv(both, ['seg/image/F1'])

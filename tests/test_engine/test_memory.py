@@ -174,6 +174,7 @@ def test_the_running_peak_and_its_parts_are_logged(
     assert len(peaks) == 10 and peaks == sorted(peaks) and peaks[0] > 0.2
     log = next((tmp_path / 'run').glob('*/*.log')).read_text().split('Memory of the training')[1]
     for part in (
+        'process before training',
         'images (host)',
         'Z and its gradient',
         'theta1, kept',

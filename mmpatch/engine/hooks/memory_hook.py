@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmpatch.engine.memory.size import format_size
 from mmpatch.registry import HOOKS
-from mmpatch.utils.memory import peak_memory
+from mmpatch.utils.memory import peak_memory, resident_memory
 
 #: Parts that train loops of mmpatch report, in the order of the data flow.
 PARTS = {
@@ -34,6 +34,12 @@ class MemoryHook(Hook):
 
     def __init__(self) -> None:
         self._highest: dict[str, float] = {}
+        self._idle = 0
+
+    def before_train(self, runner: Any) -> None:
+        """Note what the process takes already; checkpoints keep it (message hub, ``idle_memory``)."""
+        self._idle = resident_memory()
+        runner.message_hub.update_info('idle_memory', self._idle)
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -46,7 +52,8 @@ class MemoryHook(Hook):
     def after_train(self, runner: Any) -> None:
         """Print the table."""
         parameters = [p for p in runner.model.parameters() if p.requires_grad]
-        rows = [('model', sum(p.nbytes for p in runner.model.parameters()))]
+        rows = [('process before training', self._idle)]
+        rows.append(('model', sum(p.nbytes for p in runner.model.parameters())))
         known = getattr(runner.train_loop, 'memory', {})
         rows += [(label, known[part]) for part, label in PARTS.items() if part in known]
         rows.append(('gradients', sum(p.nbytes for p in parameters)))
