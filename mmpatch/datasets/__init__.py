@@ -1,14 +1,20 @@
 """Data sets and transforms, registered with scope ``mmpatch``."""
 
 from .patch_coco_dataset import PatchCocoDataset
+from .patch_csv_dataset import PandaDataset, PatchCsvDataset, UltraMNISTDataset
 from .patch_seg_dataset import PatchSegDataset
 from .sodad_dataset import SODADDataset
-from .transforms import LoadPatchImage, PackRasterScene
+from .transforms import LoadPatchImage, LoadSlide, PackRasterScene, PackRasterSlide
 
 __all__ = [
     'LoadPatchImage',
+    'LoadSlide',
     'PackRasterScene',
+    'PackRasterSlide',
+    'PandaDataset',
     'PatchCocoDataset',
+    'PatchCsvDataset',
     'PatchSegDataset',
     'SODADDataset',
+    'UltraMNISTDataset',
 ]

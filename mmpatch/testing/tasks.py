@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from . import tiny_detector, tiny_segmentor
+from . import tiny_classifier, tiny_detector, tiny_segmentor
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,14 @@ def _segmentation_samples() -> list[Any]:
     return [tiny_segmentor.sample(130, 100), tiny_segmentor.sample(64, 90, seed=1)]
 
 
+def _build_classifier(**settings: Any) -> nn.Module:
+    return tiny_classifier.build_classifier(**settings).train()
+
+
+def _classification_samples() -> list[Any]:
+    return [tiny_classifier.sample(3), tiny_classifier.sample(1)]
+
+
 #: All tasks whose gradients are tested.
 TASKS = (
     Task(
@@ -80,6 +88,19 @@ TASKS = (
             dict(latent_stride=4),
             dict(loss_region='sampled'),
             dict(base=tiny_segmentor.DEEPLABV3, classes=2),
+        ),
+    ),
+    Task(
+        'classification',
+        _build_classifier,
+        _classification_samples,
+        variants=(
+            dict(),
+            dict(global_patch=False),
+            dict(fusion='concat'),
+            dict(theta2=tiny_classifier.BACKBONE),
+            dict(theta2=tiny_classifier.BACKBONE, fusion='concat'),
+            dict(theta2=None),
         ),
     ),
 )

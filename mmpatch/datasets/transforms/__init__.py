@@ -1,6 +1,8 @@
 """Transforms for data pipelines."""
 
 from .load_patch_image import LoadPatchImage
+from .load_slide import LoadSlide
 from .pack_raster_scene import PackRasterScene
+from .pack_raster_slide import PackRasterSlide
 
-__all__ = ['LoadPatchImage', 'PackRasterScene']
+__all__ = ['LoadPatchImage', 'LoadSlide', 'PackRasterScene', 'PackRasterSlide']

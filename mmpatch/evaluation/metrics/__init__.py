@@ -3,5 +3,6 @@
 from .patch_coco_metric import PatchCocoMetric
 from .patch_seg_metric import PatchSegMetric
 from .sodad_metric import SODADMetric
+from .weighted_kappa import WeightedKappa
 
-__all__ = ['PatchCocoMetric', 'PatchSegMetric', 'SODADMetric']
+__all__ = ['PatchCocoMetric', 'PatchSegMetric', 'SODADMetric', 'WeightedKappa']

@@ -25,8 +25,9 @@ class HostImages(BaseDataPreprocessor):
                 'batch_augments work on whole images on the device, which patch-wise training '
                 'never has: move the augmentation into the data pipeline'
             )
-        if not hasattr(self, '_channel_conversion'):  # mmseg 1.2.2 calls it otherwise
-            self._channel_conversion: bool = self.channel_conversion
+        if not hasattr(self, '_channel_conversion'):  # mmseg 1.2.2 and mmpretrain call it otherwise
+            other = 'channel_conversion' if hasattr(self, 'channel_conversion') else 'to_rgb'
+            self._channel_conversion: bool = getattr(self, other)
 
     def cast_data(self, data: Any) -> Any:
         """Move labels to the device and leave ``inputs`` where they are.

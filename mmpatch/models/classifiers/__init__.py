@@ -1,0 +1,5 @@
+"""Classifiers that are trained patch by patch."""
+
+from .patch_classifier import PatchClassifier
+
+__all__ = ['PatchClassifier']

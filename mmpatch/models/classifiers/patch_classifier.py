@@ -1,0 +1,260 @@
+"""A classifier that is trained patch by patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmpretrain.models.classifiers import ImageClassifier
+from torch import Tensor, nn
+
+from mmpatch.models.patch_model import PatchModelMixin
+from mmpatch.models.protocol import Totals
+from mmpatch.patching import Features, Latent, PatchBatch, Reach
+from mmpatch.registry import MODELS
+
+#: Sides of grids that theta2 is tried on [patches].
+TRIED_GRIDS = 64
+
+
+@MODELS.register_module()
+class PatchClassifier(PatchModelMixin, ImageClassifier):
+    """theta1: backbone and neck, pooled to a vector a patch. theta2: a network over these, and the head.
+
+    Z has an entry (D) a patch, and the shape of the grid, (D, m, n). The global patch's vector is
+    added to every entry, or concatenated. Grids may have any shape, and another one in every image.
+
+    Source: Resource Efficient Perception for Vision Systems, section III-A; Patch Gradient Descent
+    (Gupta et al. 2023, arXiv:2301.13817).
+
+    Args:
+        backbone: Of mmpretrain.
+        neck: Of mmpretrain, or a list of necks; what it leaves of places is averaged. With
+            ``LinearNeck`` the latent has fewer channels than the backbone's features.
+        head: Of mmpretrain, such as ``LinearClsHead``; its ``in_channels`` are those of theta2.
+        aggregator: The network of theta2, with ``in_channels`` D, or 2 D with ``'concat'``:
+            :class:`mmpatch.LatentCNN`, or a whole backbone. Places are averaged after it. None: the
+            average over Z, as a stock classifier's over its features.
+        fusion: How the global patch's vector joins the local ones: ``'add'`` or ``'concat'``.
+        patch_size, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
+            See :class:`PatchModelMixin`.
+        pretrained, train_cfg, data_preprocessor, init_cfg: As in mmpretrain's ``ImageClassifier``.
+
+    Raises:
+        ValueError: If settings do not fit together, or theta2 fits no grid.
+    """
+
+    def __init__(
+        self,
+        backbone: dict[str, Any],
+        *args: Any,
+        aggregator: dict[str, Any] | None = None,
+        fusion: str = 'add',
+        **kwargs: Any,
+    ) -> None:
+        if fusion not in ('add', 'concat'):
+            raise ValueError(f"fusion must be 'add' or 'concat', got {fusion!r}")
+        if kwargs.get('halo', 0):
+            raise ValueError(
+                'a halo is cropped off feature maps, but a classifier keeps one vector a patch: '
+                'set halo=0'
+            )
+        super().__init__(backbone, *args, **kwargs)
+        if not hasattr(self.head, 'num_classes'):
+            raise ValueError(
+                f'PatchClassifier needs a head with classes, such as LinearClsHead; got '
+                f'{type(self.head).__name__}'
+            )
+        self.fusion = fusion
+        self.aggregator = None if aggregator is None else MODELS.build(aggregator)
+        self.aggregator_channels = (aggregator or {}).get('in_channels')
+        self.smallest_grid = self._find_smallest_grid()
+
+    # --- theta1 -----------------------------------------------------------------------------
+
+    def extract_patches(self, patches: Tensor) -> Features:
+        """Backbone and neck, (K, C, P, P) -> one vector a patch, (K, D, 1, 1)."""
+        patches = patches.contiguous(memory_format=self.memory_format)
+        return (_pooled(self.extract_feat(patches))[:, :, None, None],)
+
+    # --- theta2 and the loss ----------------------------------------------------------------
+
+    @property
+    def reach(self) -> Reach:
+        """The class of an image depends on all its patches."""
+        return Reach.EVERYTHING
+
+    def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
+        """Images that an inner iteration scores, whatever patches carry gradient: all; (B,)."""
+        return torch.arange(batch.num_images)
+
+    def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch:
+        """Cut the images (C, H, W) of a training batch.
+
+        Raises:
+            ValueError: If a label is no class, or a grid too small for theta2.
+        """
+        batch = self.cut_images(inputs)
+        classes: int = self.head.num_classes
+        for sample in data_samples:
+            label = sample.get('gt_label')
+            if label is not None and bool(((label < 0) | (label >= classes)).any()):
+                raise ValueError(
+                    f'{sample.get("img_path", "an image")} has the label {label.tolist()}, but the '
+                    f'{classes} classes are 0 to {classes - 1}: check the annotations and '
+                    'head.num_classes'
+                )
+        batch.targets = data_samples
+        return batch
+
+    def aggregate(
+        self, batch: PatchBatch, latent: Latent, context: Features | None, images: Tensor
+    ) -> Tensor:
+        """theta2 up to the head: what Z says of each image, (S,) -> (S, F)."""
+        found: dict[int, Tensor] = {}
+        shapes = [(batch.grids[i].rows, batch.grids[i].cols) for i in images.tolist()]
+        if len(set(shapes)) > 1 and any(_trained_norms(self.aggregator)):
+            raise ValueError(
+                f'the images of a batch have the grids {sorted(set(shapes))}, which go through '
+                'theta2 one after the other, but its BatchNorm takes statistics over the batch: '
+                'use images of one size, batch_size=1, GroupNorm in the aggregator, or '
+                'norm_eval=True'
+            )
+        for shape in dict.fromkeys(shapes):
+            alike = [i for i, other in zip(images.tolist(), shapes) if other == shape]
+            maps = torch.stack([self._latent_map(batch, latent, image) for image in alike])
+            if context is not None:
+                maps = self._fused(maps, context[0][alike])
+            found.update(zip(alike, self._theta2(maps)))
+        return torch.stack([found[image] for image in images.tolist()])
+
+    def loss_at(
+        self,
+        batch: PatchBatch,
+        latent: Latent,
+        context: Features | None,
+        scored: Tensor,
+        totals: Totals | None = None,
+    ) -> dict[str, Tensor]:
+        """Losses of the head for images (S,)."""
+        vectors = self.aggregate(batch, latent, context, scored)
+        samples = [batch.targets[image] for image in scored.tolist()]
+        losses: dict[str, Tensor] = self.head.loss((vectors,), samples)
+        return losses
+
+    def loss(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> dict[str, Tensor]:
+        """Losses of the whole batch with gradient through every patch, all in memory at once."""
+        batch = self.cut(inputs, data_samples)
+        everything = torch.arange(batch.num_patches)
+        latent = Latent.of_live(batch, self.encode(batch, everything))
+        images = torch.arange(batch.num_images)
+        return self.loss_at(batch, latent, self.encode_global(batch), images)
+
+    # --- prediction -------------------------------------------------------------------------
+
+    def predict(
+        self, inputs: Sequence[Tensor], data_samples: Sequence[Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """Classify images (C, H, W) of any size, one after the other.
+
+        Args:
+            inputs: B images as they come from the pipeline.
+            data_samples: Their B data samples, or None.
+            **kwargs: Of the head's ``predict``.
+
+        Returns:
+            Data samples with ``pred_label`` and ``pred_score``, as stock classifiers give them.
+        """
+        results = []
+        for i, vectors in enumerate(self._vectors(inputs)):
+            samples = None if data_samples is None else [data_samples[i]]
+            results += self.head.predict((vectors,), samples, **kwargs)
+        return results
+
+    def forward(
+        self, inputs: Sequence[Tensor], data_samples: Any = None, mode: str = 'tensor'
+    ) -> Any:
+        """As the stock classifier, for lists of images; ``'tensor'`` gives logits (B, classes)."""
+        if mode == 'tensor':
+            return self.head((torch.cat(self._vectors(inputs)),))
+        return super().forward(inputs, data_samples, mode)
+
+    @torch.no_grad()
+    def _vectors(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """What theta2 gives the head for each image, (1, F)."""
+        found = []
+        for image in inputs:
+            batch = self.cut_images([image])
+            for latent, context, _ in self.sweep(batch):
+                found.append(self.aggregate(batch, latent, context, torch.zeros(1).long()))
+        return found
+
+    # --- parts ------------------------------------------------------------------------------
+
+    def _latent_map(self, batch: PatchBatch, latent: Latent, image: int) -> Tensor:
+        """Z of an image, (D, m, n)."""
+        grid = batch.grids[image]
+        entries = latent.windows(0, batch.of_image(image))[:, :, 0, 0]
+        return entries.T.unflatten(1, (grid.rows, grid.cols))
+
+    def _fused(self, maps: Tensor, around: Tensor) -> Tensor:
+        """Local entries (S, D, m, n) and the global ones (S, D, 1, 1) of their images."""
+        around = around.to(maps.dtype)
+        if self.fusion == 'add':
+            return maps + around
+        return torch.cat((maps, around.expand(-1, -1, *maps.shape[2:])), dim=1)
+
+    def _theta2(self, maps: Tensor) -> Tensor:
+        if min(maps.shape[2:]) < self.smallest_grid:
+            raise ValueError(
+                f'an image gives a grid of {maps.shape[2]} x {maps.shape[3]} patches, but '
+                f'{type(self.aggregator).__name__} needs at least {self.smallest_grid} x '
+                f'{self.smallest_grid}: use larger images or a smaller patch_size'
+            )
+        if self.aggregator is None:
+            return _pooled(maps)
+        if self.aggregator_channels not in (None, maps.shape[1]):
+            raise ValueError(
+                f'theta2 has in_channels={self.aggregator_channels}, but Z with fusion='
+                f'{self.fusion!r} has {maps.shape[1]} channels: set aggregator.in_channels='
+                f'{maps.shape[1]}'
+            )
+        return _pooled(self.aggregator(maps))
+
+    @torch.no_grad()
+    def _find_smallest_grid(self) -> int:
+        """Side of the smallest grid that theta2 takes [patches].
+
+        Raises:
+            ValueError: If it takes none.
+        """
+        if self.aggregator is None or self.aggregator_channels is None:
+            return 1
+        training = self.aggregator.training
+        self.aggregator.eval()
+        error: Exception | None = None
+        for side in range(1, TRIED_GRIDS + 1):
+            try:
+                _pooled(self.aggregator(torch.zeros(1, self.aggregator_channels, side, side)))
+            except (RuntimeError, ValueError) as found:
+                error = found
+            else:
+                self.aggregator.train(training)
+                return side
+        raise ValueError(
+            f'{type(self.aggregator).__name__} as theta2 takes no grid up to {TRIED_GRIDS} x '
+            f'{TRIED_GRIDS} patches (the last error: {error})'
+        )
+
+
+def _pooled(features: Tensor | Sequence[Tensor]) -> Tensor:
+    """The last of the features, averaged over places; (K, D)."""
+    last = features if isinstance(features, Tensor) else features[-1]
+    return last.flatten(2).mean(dim=2) if last.ndim > 2 else last
+
+
+def _trained_norms(module: nn.Module | None) -> list[bool]:
+    """For each BatchNorm layer, whether it takes statistics of what it sees."""
+    norm = torch.nn.modules.batchnorm._BatchNorm
+    return [] if module is None else [m.training for m in module.modules() if isinstance(m, norm)]

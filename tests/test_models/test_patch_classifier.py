@@ -1,0 +1,122 @@
+"""Classification patch by patch: equal to stock where it must be, and what can go wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from mmpatch.models.classifiers import patch_classifier
+from mmpatch.testing.tiny_classifier import (
+    BACKBONE,
+    CNN,
+    build,
+    build_classifier,
+    sample,
+    stock_classifier_cfg,
+)
+from mmpatch.testing.tiny_detector import image
+
+
+def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((found - expected).norm() / expected.norm().clamp(min=1e-30))
+
+
+def stock_inputs(model: Any, pixels: torch.Tensor) -> torch.Tensor:
+    x = pixels[None].flip(1).double()
+    mean, std = model.data_preprocessor.mean, model.data_preprocessor.std
+    return (x - mean) / std
+
+
+def test_one_patch_is_the_stock_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equality 2: loss, gradients and scores, with the average as theta2."""
+    monkeypatch.setattr(torch.Tensor, 'float', torch.Tensor.double)
+    ours = build_classifier(theta2=None, global_patch=False).train()
+    stock = build(stock_classifier_cfg()).train()
+    stock.load_state_dict(ours.state_dict())
+    pixels = image(64, 64)
+    losses = [
+        ours.loss([pixels], [sample(3)])['loss'],
+        stock.loss(stock_inputs(stock, pixels), [sample(3)])['loss'],
+    ]
+    assert float((losses[0] - losses[1]).detach().abs()) < 1e-12
+    for loss in losses:
+        loss.backward()
+    for (name, a), b in zip(ours.named_parameters(), stock.parameters()):
+        assert relative(a.grad, b.grad) < 1e-9, name
+    scores = [
+        ours.eval().predict([pixels])[0].pred_score,
+        stock.eval().predict(stock_inputs(stock, pixels))[0].pred_score,
+    ]
+    assert relative(*scores) < 1e-12
+
+
+@pytest.mark.parametrize('theta2', [None, CNN, BACKBONE], ids=['mean', 'cnn', 'backbone'])
+@pytest.mark.parametrize('fusion', ['add', 'concat'])
+def test_images_of_all_sizes_at_once(theta2: Any, fusion: str) -> None:
+    """Grids of different shapes in a batch give what each image gives alone."""
+    model = build_classifier(theta2=theta2, fusion=fusion, double=False).eval()
+    images = [image(130, 300), image(64, 90, seed=1), image(130, 300, seed=2), image(20, 30)]
+    together = model(images)
+    alone = torch.cat([model([x]) for x in images])
+    assert torch.allclose(together, alone, atol=1e-6) and together.shape == (4, 5)
+    losses = [
+        model.loss(images, [sample(i) for i in range(4)])['loss'],
+        torch.stack([model.loss([x], [sample(i)])['loss'] for i, x in enumerate(images)]).mean(),
+    ]
+    assert torch.allclose(*losses, atol=1e-6)
+
+
+def test_chunks_change_nothing() -> None:
+    models = [build_classifier(chunk_size=chunk).eval() for chunk in (1, 7)]
+    scores = [m.predict([image(130, 300)])[0].pred_score for m in models]
+    assert relative(*scores) < 1e-9
+
+
+def test_the_global_patch_matters() -> None:
+    pixels = image(130, 300)
+    scores = [build_classifier(global_patch=g).eval()([pixels]) for g in (True, False)]
+    assert not torch.allclose(*scores)
+
+
+def test_labels_that_are_no_class() -> None:
+    model = build_classifier().train()
+    with pytest.raises(
+        ValueError, match=r'b.png has the label \[5\], but the 5 classes are 0 to 4'
+    ):
+        model.loss([image(64, 64)], [sample(5, 'b.png')])
+
+
+def test_settings_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="fusion must be 'add' or 'concat', got 'mul'"):
+        build_classifier(fusion='mul')
+    with pytest.raises(ValueError, match='set halo=0'):
+        build_classifier(halo=32)
+    with pytest.raises(ValueError, match='num_layers must be at least 1'):
+        build_classifier(theta2={**CNN, 'num_layers': 0})
+    model = build_classifier(aggregator={**CNN, 'in_channels': 9}).train()
+    with pytest.raises(ValueError, match=r'in_channels=9, but Z with fusion=.add. has 32 channels'):
+        model.loss([image(64, 64)], [sample(0)])
+
+
+def test_different_grids_and_batch_norm() -> None:
+    norm = dict(type='BN', requires_grad=True)
+    model = build_classifier(theta2={**CNN, 'norm_cfg': norm}).train()
+    labels = [sample(0), sample(1)]
+    with pytest.raises(ValueError, match=r'grids \[\(1, 1\), \(3, 2\)\].*use images of one size'):
+        model.loss([image(130, 100), image(64, 64)], labels)
+    model.loss([image(130, 100), image(130, 100)], labels)
+
+
+def test_theta2_that_needs_a_larger_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GroupNorm with one channel a group needs more than one place."""
+    narrow = {**BACKBONE, 'base_channels': 2, 'in_channels': 32}
+    head = dict(type='LinearClsHead', num_classes=5, in_channels=16)
+    model = build_classifier(aggregator=narrow, head=head).train()
+    with pytest.raises(ValueError, match=r'grid of 3 x 2 patches, but ResNet needs at least 5 x 5'):
+        model.loss([image(130, 100)], [sample(0)])
+    model.loss([image(320, 300)], [sample(0)])
+    monkeypatch.setattr(patch_classifier, 'TRIED_GRIDS', 3)
+    with pytest.raises(ValueError, match=r'ResNet as theta2 takes no grid up to 3 x 3'):
+        build_classifier(aggregator=narrow, head=head)

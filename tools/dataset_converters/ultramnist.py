@@ -1,0 +1,200 @@
+"""UltraMNIST of any size: digits of very different scale on a black canvas; the class is their sum.
+
+Usage:
+    python tools/dataset_converters/ultramnist.py                                   # 512 px, sums 0 to 9
+    python tools/dataset_converters/ultramnist.py --side 4096 --classes 28 --out data/ultramnist
+    python tools/dataset_converters/ultramnist.py --mnist FOLDER                    # digits of MNIST's IDX files
+
+Three to five digits lie on a canvas and do not overlap. Sums are uniform over the classes, combinations of digits
+uniform over those with that sum, sizes uniform in their logarithm. Without MNIST, digits are the 1797 real ones
+(8 x 8 px) that the PyPI wheel of scikit-learn carries. Digits of the test images occur in no training image.
+
+Writes ``OUT/{train,test}.csv`` (id, digit_sum) and ``OUT/{train,test}/ID.png``. The same seed gives the same files,
+however many workers draw them; images that are there are not drawn again.
+"""
+
+import argparse
+import functools
+import gzip
+import io
+import itertools
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.utils import track_parallel_progress
+from numpy.typing import NDArray
+from PIL import Image
+
+from mmpatch.datasets.wheel_files import fetched_wheel, read_wheel_files
+from mmpatch.utils.files import write_atomic
+
+REQUIREMENT = 'scikit-learn==1.5.2'
+MEMBER = 'sklearn/datasets/data/digits.csv.gz'
+MEMBERS = {MEMBER: '09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22'}
+#: Digits of an image, at least and at most.
+FEWEST, MOST = 3, 5
+#: A digit out of this many goes to the test images.
+TEST_SHARE = 5
+#: Places tried for a digit before all sizes are drawn anew.
+TRIES = 200
+SPLITS = ('train', 'test')
+
+#: Grey digits (N, h, w) uint8 and what they are (N,).
+Digits = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+def read_sklearn(wheel: Path | None) -> Digits:
+    """The digits of scikit-learn's wheel, which pip fetches if it is not given."""
+    with fetched_wheel(REQUIREMENT, wheel) as path:
+        packed = read_wheel_files(path, MEMBERS)[MEMBER]
+    table = np.loadtxt(io.BytesIO(gzip.decompress(packed)), delimiter=',')
+    pixels = (table[:, :64] / 16 * 255).round().astype(np.uint8).reshape(-1, 8, 8)
+    return pixels, table[:, 64].astype(np.int64)
+
+
+def read_mnist(folder: Path) -> Digits:
+    """The digits of MNIST's IDX files (train and t10k), packed or not.
+
+    Raises:
+        FileNotFoundError: If one is missing.
+        ValueError: If one is no IDX file.
+    """
+    images, labels = [], []
+    for part in ('train', 't10k'):
+        images.append(_read_idx(folder, f'{part}-images-idx3-ubyte', 3))
+        labels.append(_read_idx(folder, f'{part}-labels-idx1-ubyte', 1))
+    return np.concatenate(images), np.concatenate(labels).astype(np.int64)
+
+
+def _read_idx(folder: Path, name: str, axes: int) -> NDArray[np.uint8]:
+    for path in (folder / name, folder / f'{name}.gz'):
+        if path.is_file():
+            data = path.read_bytes()
+            data = gzip.decompress(data) if path.suffix == '.gz' else data
+            start = 4 + 4 * axes
+            shape = np.frombuffer(data[4:start], dtype='>i4')
+            if data[:4] != bytes([0, 0, 8, axes]) or len(data) != start + shape.prod():
+                raise ValueError(f'{path} is no IDX file of {axes} axes, or truncated')
+            return np.frombuffer(data[start:], dtype=np.uint8).reshape(shape)
+    raise FileNotFoundError(f'no {name} (or {name}.gz) in {folder.resolve()}')
+
+
+@functools.cache
+def combinations(total: int) -> list[tuple[int, ...]]:
+    """All sorted combinations of three to five digits with this sum."""
+    counts = range(FEWEST, MOST + 1)
+    found = (itertools.combinations_with_replacement(range(10), n) for n in counts)
+    return [digits for group in found for digits in group if sum(digits) == total]
+
+
+def draw(
+    digits: Digits, total: int, side: int, sizes: tuple[int, int], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """One image.
+
+    Args:
+        digits: To choose from.
+        total: Sum of the digits that are drawn.
+        side: Side of the canvas [px].
+        sizes: Smallest and largest side of a digit [px].
+        rng: Source of all randomness.
+
+    Returns:
+        (side, side) uint8.
+    """
+    options = combinations(total)
+    values = options[rng.integers(len(options))]
+    while True:
+        lengths = np.exp(rng.uniform(*np.log(sizes), len(values))).round().astype(int)
+        boxes: list[tuple[int, int, int]] = []
+        for length in sorted(lengths.tolist(), reverse=True):
+            for y, x in rng.integers(0, side - length + 1, (TRIES, 2)).tolist():
+                if all(
+                    y + length <= v or v + s <= y or x + length <= u or u + s <= x
+                    for v, u, s in boxes
+                ):
+                    boxes.append((y, x, length))
+                    break
+        if len(boxes) == len(values):
+            break
+    canvas = np.zeros((side, side), dtype=np.uint8)
+    pixels, labels = digits
+    for value, (y, x, length) in zip(rng.permutation(values), boxes):
+        chosen = pixels[rng.choice(np.flatnonzero(labels == value))]
+        how = cv2.INTER_AREA if length < len(chosen) else cv2.INTER_CUBIC
+        canvas[y : y + length, x : x + length] = cv2.resize(
+            chosen, (length, length), interpolation=how
+        )
+    return canvas
+
+
+def draw_to(
+    place: tuple[str, int], digits: dict[str, Digits], args: argparse.Namespace
+) -> tuple[str, int]:
+    """Draw one image to its file, unless it is there; returns its name and its class."""
+    split, number = place
+    rng = np.random.default_rng([args.seed, SPLITS.index(split), number])
+    total = int(rng.integers(args.classes))
+    path = args.out / split / f'{number:06d}.png'
+    if not path.is_file():
+        image = draw(digits[split], total, args.side, (args.smallest, args.largest), rng)
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, format='PNG')
+        write_atomic(path, buffer.getvalue())
+    return path.stem, total
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Draw all images that are missing, and write the lists."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--out', type=Path, default=Path('data/digits'))
+    parser.add_argument('--side', type=int, default=512, help='of an image [px]')
+    parser.add_argument(
+        '--classes', type=int, default=10, help='sums 0 to CLASSES - 1; 28 in Kaggle'
+    )
+    parser.add_argument('--train', type=int, default=1600, help='number of images')
+    parser.add_argument('--test', type=int, default=400, help='number of images')
+    parser.add_argument('--smallest', type=int, default=14, help='side of a digit [px]')
+    parser.add_argument(
+        '--largest', type=int, help='side of a digit [px]; 252, or a quarter of the side'
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--workers', type=int, default=2)
+    parser.add_argument('--mnist', type=Path, help="folder with MNIST's four IDX files")
+    parser.add_argument('--wheel', type=Path, help=f'a wheel of {REQUIREMENT} that is already here')
+    args = parser.parse_args(argv)
+    args.largest = args.largest or min(252, args.side // 4)
+    if not 1 <= args.smallest <= args.largest <= args.side // 3:
+        parser.error(
+            f'digits of {args.smallest} to {args.largest} px do not fit onto {args.side} px: '
+            'the largest may have a third of the side'
+        )
+    if not 1 <= args.classes <= 9 * MOST + 1:
+        parser.error(f'--classes must be 1 to {9 * MOST + 1}, got {args.classes}')
+    try:
+        pixels, labels = read_mnist(args.mnist) if args.mnist else read_sklearn(args.wheel)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    held_back = np.arange(len(labels)) % TEST_SHARE == 0
+    digits = {
+        'train': (pixels[~held_back], labels[~held_back]),
+        'test': (pixels[held_back], labels[held_back]),
+    }
+    for split in SPLITS:
+        (args.out / split).mkdir(parents=True, exist_ok=True)
+        places = [(split, number) for number in range(getattr(args, split))]
+        work = functools.partial(draw_to, digits=digits, args=args)
+        rows = (
+            track_parallel_progress(work, places, args.workers, keep_order=True) if places else []
+        )
+        lines = ['id,digit_sum', *(f'{name},{total}' for name, total in rows)]
+        write_atomic(args.out / f'{split}.csv', ('\n'.join(lines) + '\n').encode())
+    print(f'\nwrote {args.train} training and {args.test} test images to {args.out}')
+
+
+if __name__ == '__main__':
+    main()
