@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,9 @@ if rank == 0:
 
 
 def train(out: Path, world: int, gradient: str, task: Task) -> dict[str, torch.Tensor]:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
     processes = [
         subprocess.Popen(
             [sys.executable, '-W', 'ignore', '-c', WORKER, str(out), gradient, task.name],
@@ -61,7 +65,7 @@ def train(out: Path, world: int, gradient: str, task: Task) -> dict[str, torch.T
                 'WORLD_SIZE': str(world),
                 'RANK': str(rank),
                 'MASTER_ADDR': '127.0.0.1',
-                'MASTER_PORT': '29617',
+                'MASTER_PORT': str(port),
                 'PYTHONPATH': str(Path(__file__).parents[2]),
             },
         )

@@ -33,7 +33,10 @@ def test_a_right_gradient(task: Task, strategy: Any) -> None:
     assert 'WRONG' not in result.table()
     if strategy.samples:
         error, cosine = result.approximation
-        assert 0.5 < cosine < 1 and error > 1e-3  # an approximation, and not a bad one
+        if task.name == 'segmentation':  # losses of drawn patches, with the whole image's sums,
+            assert error < 1e-9  # add up to the exact gradient when all have been drawn
+        else:
+            assert 0.5 < cosine < 1 and error > 1e-3  # an approximation, and not a bad one
     else:
         assert result.approximation is None
 
