@@ -1,0 +1,127 @@
+"""The generator of digits on a canvas."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope='module')
+def tool() -> ModuleType:
+    path = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'ultramnist.py'
+    spec = importlib.util.spec_from_file_location('ultramnist', path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules['ultramnist'] = module  # functions travel to worker processes by name
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def mnist(tmp_path: Path) -> Path:
+    """IDX files whose digit d is a square of grey d * 10 + 100; 20 of each in train, 5 in t10k."""
+    folder = tmp_path / 'mnist'
+    folder.mkdir()
+    for part, count in (('train', 20), ('t10k', 5)):
+        labels = np.repeat(np.arange(10), count).astype(np.uint8)
+        images = np.repeat(labels * 10 + 100, 64).reshape(-1, 8, 8).astype(np.uint8)
+        for name, array in (
+            (f'{part}-images-idx3-ubyte', images),
+            (f'{part}-labels-idx1-ubyte', labels),
+        ):
+            shape = np.array(array.shape, dtype='>i4').tobytes()
+            data = bytes([0, 0, 8, array.ndim]) + shape + array.tobytes()
+            (folder / f'{name}.gz').write_bytes(gzip.compress(data))
+    return folder
+
+
+def make(tool: ModuleType, out: Path, mnist: Path, *extra: str) -> None:
+    numbers = [
+        '--side',
+        '160',
+        '--train',
+        '12',
+        '--test',
+        '3',
+        '--smallest',
+        '9',
+        '--largest',
+        '40',
+    ]
+    tool.main(['--out', str(out), '--mnist', str(mnist), *numbers, *extra])
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob('*')) if p.is_file()}
+
+
+@pytest.mark.parametrize('classes', [10, 28])
+def test_labels_are_the_sums(tool: ModuleType, tmp_path: Path, mnist: Path, classes: int) -> None:
+    out = tmp_path / 'out'
+    make(tool, out, mnist, '--classes', str(classes), '--workers', '1')
+    lines = (out / 'train.csv').read_text().splitlines()
+    assert lines[0] == 'id,digit_sum' and len(lines) == 13
+    for line in lines[1:]:
+        name, total = line.split(',')
+        pixels = np.array(Image.open(out / 'train' / f'{name}.png'))
+        assert pixels.shape == (160, 160)
+        assert 0 <= int(total) < classes
+        assert sum(digits_in(pixels)) == int(total)
+
+
+def digits_in(pixels: np.ndarray) -> list[int]:
+    """The digits of an image: squares that do not overlap, by flood fill from their corners."""
+    found, left = [], pixels.copy()
+    while left.any():
+        y, x = (int(v) for v in np.argwhere(left)[0])
+        value = left[y, x]
+        row, col = left[y, x:] == value, left[y:, x] == value
+        width = len(row) if row.all() else int(row.argmin())
+        height = len(col) if col.all() else int(col.argmin())
+        side = min(width, height)
+        assert (left[y : y + side, x : x + side] == value).all() and side >= 9
+        left[y : y + side, x : x + side] = 0
+        found.append((int(value) - 100) // 10)
+    return found
+
+
+def test_workers_and_interruptions_change_nothing(
+    tool: ModuleType, tmp_path: Path, mnist: Path
+) -> None:
+    make(tool, tmp_path / 'one', mnist, '--workers', '1')
+    make(tool, tmp_path / 'two', mnist, '--workers', '2')
+    assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
+    (tmp_path / 'two' / 'train' / '000004.png').unlink()
+    make(tool, tmp_path / 'two', mnist, '--workers', '1')
+    assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
+    make(tool, tmp_path / 'other', mnist, '--workers', '1', '--seed', '1')
+    assert contents(tmp_path / 'one') != contents(tmp_path / 'other')
+
+
+def test_sums_are_uniform_and_combinations_whole(tool: ModuleType) -> None:
+    assert tool.combinations(0) == [(0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0, 0)]
+    for total in range(28):
+        assert all(sum(x) == total and 3 <= len(x) <= 5 for x in tool.combinations(total))
+    assert len(tool.combinations(27)) > len(tool.combinations(1)) == 3
+
+
+def test_bad_input(
+    tool: ModuleType, tmp_path: Path, mnist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for extra in (['--largest', '100'], ['--classes', '47']):
+        with pytest.raises(SystemExit):
+            make(tool, tmp_path / 'out', mnist, *extra)
+    assert 'a third of the side' in capsys.readouterr().err
+    (mnist / 't10k-images-idx3-ubyte.gz').unlink()
+    with pytest.raises(SystemExit, match='no t10k-images-idx3-ubyte'):
+        make(tool, tmp_path / 'out', mnist)
+    (mnist / 't10k-images-idx3-ubyte').write_bytes(b'xx')
+    with pytest.raises(SystemExit, match='no IDX file of 3 axes, or truncated'):
+        make(tool, tmp_path / 'out', mnist)
