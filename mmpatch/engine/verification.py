@@ -227,10 +227,11 @@ def _run(model: Any, strategy: Any, batch: Any, draws: list[Tensor]) -> Gradient
 def _draws(batch: Any, schedule: PatchSchedule) -> list[Tensor]:
     """What the loop would draw in its first iteration."""
     parts: list[list[Tensor]] = []
-    for image, grid in enumerate(batch.grids):
-        count = schedule.patches_per_round(grid.num_patches)
+    for image in range(batch.num_images):
+        patches = len(batch.of_image(image))
+        count = schedule.patches_per_round(patches)
         drawn = PatchSampler(0).draw(
-            grid.num_patches, count, schedule.rounds, epoch=0, iteration=0, stream=image
+            patches, count, schedule.rounds, epoch=0, iteration=0, stream=image
         )
         parts.append([part + batch.starts[image] for part in drawn])
     return [torch.cat(group) for group in zip(*parts)]

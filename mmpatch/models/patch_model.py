@@ -156,13 +156,23 @@ class PatchModelMixin:
         """theta1 on patches with their halo, which is not cut off."""
         return self.extract_patches(batch.read(indices))
 
+    def existing_patches(self, images: Sequence[Pixels]) -> Sequence[Tensor] | None:
+        """Which patches of each image are encoded at all, (N_b,) bool each; None: all."""
+        return None
+
     def cut_images(self, images: Sequence[Pixels]) -> PatchBatch:
         """Cut images (C, H, W) into patches; warns of or refuses images that are no batch of us.
 
         Raises:
             ValueError: If a training image is smaller than a patch and may not be padded.
         """
-        batch = PatchBatch(images, self.patch_size, self.halo, self.data_preprocessor.to_input)
+        batch = PatchBatch(
+            images,
+            self.patch_size,
+            self.halo,
+            self.data_preprocessor.to_input,
+            self.existing_patches(images),
+        )
         if self.training and self.small_images == 'error':
             for grid in batch.grids:
                 if max(grid.height, grid.width) < self.patch_size:

@@ -42,9 +42,12 @@ class PatchBatch:
         patch_size: Side P of a patch [px].
         halo: Context read around every patch [px].
         to_input: Moves and normalises raw windows; identity by default.
+        keep: (N_b,) bool for each image, which patches of its grid exist; None: all. Others are
+            neither read nor scored, as if they were no part of the image.
 
     Attributes:
         targets: What the model's loss needs of the labels, prepared once a batch by the model.
+        places: Number of every patch in the grid of its image; (A,) int64.
         image_index: Image of every patch; (A,) int64.
         origins: Top left corner (y, x) of every patch in its image [px]; (A, 2) int64.
         neighbours: Flat numbers of the 3 x 3 neighbours, -1 where there is none; (A, 9) int64.
@@ -56,6 +59,7 @@ class PatchBatch:
         patch_size: int,
         halo: int = 0,
         to_input: ToInput = lambda windows: windows,
+        keep: Sequence[Tensor] | None = None,
     ) -> None:
         self.images = images
         self.patch_size = patch_size
@@ -65,16 +69,18 @@ class PatchBatch:
         self.grids = tuple(
             PatchGrid(image.shape[-2], image.shape[-1], patch_size, halo) for image in images
         )
-        sizes = [grid.num_patches for grid in self.grids]
+        kept = [
+            torch.arange(grid.num_patches) if keep is None else keep[image].nonzero()[:, 0]
+            for image, grid in enumerate(self.grids)
+        ]
+        sizes = [len(places) for places in kept]
         #: Flat number of the first patch of every image, and A at the end.
         self.starts = [0, *torch.tensor(sizes).cumsum(0).tolist()]
         self.image_index = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
-        self.origins = torch.cat([grid.origins() for grid in self.grids])
+        self.places = torch.cat(kept)
+        self.origins = torch.cat([grid.origins()[p] for grid, p in zip(self.grids, kept)])
         self.neighbours = torch.cat(
-            [
-                torch.where(table >= 0, table + start, table)
-                for table, start in zip((g.neighbours() for g in self.grids), self.starts)
-            ]
+            [_renumbered(g.neighbours(), p, s) for g, p, s in zip(self.grids, kept, self.starts)]
         )
 
     @property
@@ -106,7 +112,7 @@ class PatchBatch:
         pads = []
         for window, index in zip(windows, indices.tolist()):
             image = int(self.image_index[index])
-            rows, cols, pad = self.grids[image].window(index - self.starts[image])
+            rows, cols, pad = self.grids[image].window(int(self.places[index]))
             left, right, top, bottom = pad
             window[:, top : side - bottom, left : side - right] = self.images[image][:, rows, cols]
             pads.append(pad)
@@ -131,7 +137,7 @@ class PatchBatch:
         if self.halo == 0:
             return features
         margins = [
-            self.grids[int(self.image_index[i])].margin(i - self.starts[int(self.image_index[i])])
+            self.grids[int(self.image_index[i])].margin(int(self.places[i]))
             for i in indices.tolist()
         ]
         side = self.patch_size + 2 * self.halo
@@ -154,6 +160,13 @@ class PatchBatch:
     def read_global(self) -> Tensor:
         """The global patches, ready for theta1; (B, C, P, P), moved and normalised."""
         return self.to_input(self.thumbnails)
+
+
+def _renumbered(neighbours: Tensor, places: Tensor, start: int) -> Tensor:
+    """Neighbours (N, 9) of a grid's patches as flat numbers (A_b, 9) of those that exist."""
+    flat = torch.full((len(neighbours) + 1,), -1)  # the last entry is that of neighbour -1
+    flat[places] = torch.arange(len(places)) + start
+    return flat[neighbours[places]]
 
 
 def resize(image: Pixels, side: int, band: int = 1024) -> Tensor:

@@ -120,7 +120,7 @@ def blend(windows: Latent, level: int, indices: Tensor) -> Tensor:
 def _window_start(batch: PatchBatch, index: int) -> tuple[int, int]:
     """Top left corner of the window of a patch [px]; negative beyond the image."""
     image = int(batch.image_index[index])
-    above, before = batch.grids[image].margin(index - batch.starts[image])
+    above, before = batch.grids[image].margin(int(batch.places[index]))
     y, x = batch.origins[index].tolist()
     return y - above, x - before
 

@@ -90,7 +90,8 @@ def draws_of_batch(
     pages = []
     for number, grid in enumerate(batch.grids):
         first, last = batch.starts[number], batch.starts[number + 1]
-        rounds = [flat[(flat >= first) & (flat < last)].numpy() - first for flat in draws]
+        own = [flat[(flat >= first) & (flat < last)] for flat in draws]
+        rounds = [batch.places[flat].numpy() for flat in own]
         pages.append(
             Draws(
                 image=_rgb(batch.images[number][:, :, :]),

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
 
-from mmpatch.models.classifiers import patch_classifier
+from mmpatch.engine.gradients import BatchContext, ExactGradient
+from mmpatch.models.classifiers import background, patch_classifier
+from mmpatch.patching import Latent
 from mmpatch.testing.tiny_classifier import (
     BACKBONE,
     CNN,
@@ -78,6 +81,59 @@ def test_the_global_patch_matters() -> None:
     pixels = image(130, 300)
     scores = [build_classifier(global_patch=g).eval()([pixels]) for g in (True, False)]
     assert not torch.allclose(*scores)
+
+
+def with_background() -> torch.Tensor:
+    """130 x 200 px, a grid of 3 x 4 patches of which the first row and the last column are black."""
+    pixels = torch.full((3, 130, 200), 5, dtype=torch.uint8)
+    pixels[:, 64:, :192] = image(66, 192)
+    return pixels
+
+
+def test_background_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_classifier(background=dict(value=0, tolerance=20))
+    batch = model.eval().cut_images([with_background()])
+    assert batch.places.tolist() == [4, 5, 6, 8, 9, 10]
+    assert batch.neighbours[0].tolist() == [-1, -1, -1, -1, 0, 1, -1, 3, 4]
+    assert torch.equal(batch.origins[3], torch.tensor([128, 0]))
+    plain = model.cut_images([with_background()])
+    model.background = None
+    everything = model.cut_images([with_background()])
+    assert torch.equal(plain.read(torch.arange(6)), everything.read(plain.places))
+
+
+def test_background_has_zero_entries_and_the_rest_its_gradient() -> None:
+    model = build_classifier(background=dict(value=0, tolerance=20)).train()
+    images, samples = [with_background(), image(64, 64)], [sample(3), sample(0)]
+    model.loss(images, samples)['loss'].backward()
+    expected = {name: p.grad for name, p in model.named_parameters()}
+    batch = model.cut(images, samples)
+    latent = Latent.fill(batch, model.encode, 2)
+    z = model._latent_map(batch, latent, 0)
+    assert z.shape == (32, 3, 4) and (z.abs().sum(0) > 0).int().tolist() == [
+        [0, 0, 0, 0],
+        [1, 1, 1, 0],
+        [1, 1, 1, 0],
+    ]
+    model.zero_grad()
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=1_000)
+    wrapper.initialize_count_status(model, 0, -1)
+    ExactGradient(2)(BatchContext(model, batch, [], wrapper, ['a', 'b']))
+    for name, parameter in model.named_parameters():
+        assert relative(parameter.grad * 1_000, expected[name]) < 1e-9, name
+
+
+def test_all_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(background, 'print_log', lambda text, **_: said.append(text))
+    model = build_classifier(background=dict(value=255), double=False).eval()
+    black, white = torch.zeros(3, 130, 200), torch.full((3, 130, 200), 250, dtype=torch.uint8)
+    assert model([black, white]).isfinite().all()
+    assert said == [
+        'an image of 130 x 200 px is all background (255 +- 16): one patch of it is kept'
+    ]
+    with pytest.raises(ValueError, match='tolerance must not be negative'):
+        build_classifier(background=dict(tolerance=-1))
 
 
 def test_labels_that_are_no_class() -> None:

@@ -118,14 +118,14 @@ class PatchGDMixin:
         sampler = PatchSampler(self.runner.seed)
         by_image = [
             sampler.draw(
-                grid.num_patches,
-                self.schedule.patches_per_round(grid.num_patches),
+                len(batch.of_image(image)),
+                self.schedule.patches_per_round(len(batch.of_image(image))),
                 self.schedule.rounds,
                 epoch=self._epoch,
                 iteration=self._iter,
                 stream=image * get_world_size() + get_rank(),
             )
-            for image, grid in enumerate(batch.grids)
+            for image in range(batch.num_images)
         ]
         return [
             torch.cat([part.sort().values + start for part, start in zip(parts, batch.starts)])

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from mmpatch.models.patch_model import PatchModelMixin
 from mmpatch.models.protocol import Totals
-from mmpatch.patching import Features, Latent, PatchBatch, Reach
+from mmpatch.patching import Features, Latent, PatchBatch, Pixels, Reach
 from mmpatch.registry import MODELS
+
+from .background import Background
 
 #: Sides of grids that theta2 is tried on [patches].
 TRIED_GRIDS = 64
@@ -37,6 +39,9 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
             :class:`mmpatch.LatentCNN`, or a whole backbone. Places are averaged after it. None: the
             average over Z, as a stock classifier's over its features.
         fusion: How the global patch's vector joins the local ones: ``'add'`` or ``'concat'``.
+        background: Leave out patches that are nothing but background, in training and prediction:
+            settings of :class:`mmpatch.models.classifiers.background.Background`. Their entries of
+            Z are zero. None: encode all.
         patch_size, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
         pretrained, train_cfg, data_preprocessor, init_cfg: As in mmpretrain's ``ImageClassifier``.
@@ -51,6 +56,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         *args: Any,
         aggregator: dict[str, Any] | None = None,
         fusion: str = 'add',
+        background: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         if fusion not in ('add', 'concat'):
@@ -67,6 +73,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
                 f'{type(self.head).__name__}'
             )
         self.fusion = fusion
+        self.background = None if background is None else Background(**background)
         self.aggregator = None if aggregator is None else MODELS.build(aggregator)
         self.aggregator_channels = (aggregator or {}).get('in_channels')
         self.smallest_grid = self._find_smallest_grid()
@@ -77,6 +84,12 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         """Backbone and neck, (K, C, P, P) -> one vector a patch, (K, D, 1, 1)."""
         patches = patches.contiguous(memory_format=self.memory_format)
         return (_pooled(self.extract_feat(patches))[:, :, None, None],)
+
+    def existing_patches(self, images: Sequence[Pixels]) -> Sequence[Tensor] | None:
+        """Patches that are not blank, (N_b,) bool an image; None: all."""
+        if self.background is None:
+            return None
+        return [self.background.foreground(image, self.patch_size) for image in images]
 
     # --- theta2 and the loss ----------------------------------------------------------------
 
@@ -194,8 +207,11 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
 
     def _latent_map(self, batch: PatchBatch, latent: Latent, image: int) -> Tensor:
         """Z of an image, (D, m, n)."""
-        grid = batch.grids[image]
-        entries = latent.windows(0, batch.of_image(image))[:, :, 0, 0]
+        grid, own = batch.grids[image], batch.of_image(image)
+        entries = latent.windows(0, own)[:, :, 0, 0]
+        if len(own) < grid.num_patches:
+            blank = entries.new_zeros(grid.num_patches, entries.shape[1])
+            entries = blank.index_copy(0, batch.places[own].to(entries.device), entries)
         return entries.T.unflatten(1, (grid.rows, grid.cols))
 
     def _fused(self, maps: Tensor, around: Tensor) -> Tensor:

@@ -1,0 +1,38 @@
+# The bundled classification example: the sum of digits on 512 x 512 px, patches of 128 px, a narrow MobileNetV2 on a CPU.
+#   python tools/dataset_converters/ultramnist.py && python tools/train.py configs/patch_mobilenetv2_digits.py
+_base_ = [
+    '_base_/models/patch_mobilenetv2_cls.py',
+    '_base_/datasets/digits.py',
+    '_base_/default_runtime_cls.py',
+]
+model = dict(
+    patch_size=128,
+    backbone=dict(widen_factor=0.25, out_indices=(6,)),
+    aggregator=dict(in_channels=80, channels=128),
+    head=dict(in_channels=128),
+)
+max_epochs = 3
+train_cfg = dict(
+    type='mmpatch.PatchGDTrainLoop',
+    max_epochs=max_epochs,
+    val_interval=1,
+    gradient='sampled',
+    sampling_rate=0.25,
+    inner_iterations=3,
+)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3), accumulative_counts=3
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=True,
+        begin=0,
+        end=max_epochs,
+        T_max=max_epochs,
+        convert_to_iter_based=True,
+    ),
+]
