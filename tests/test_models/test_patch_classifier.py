@@ -176,3 +176,18 @@ def test_theta2_that_needs_a_larger_grid(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(patch_classifier, 'TRIED_GRIDS', 3)
     with pytest.raises(ValueError, match=r'ResNet as theta2 takes no grid up to 3 x 3'):
         build_classifier(aggregator=narrow, head=head)
+
+
+def test_relevance_is_zero_where_nothing_matters() -> None:
+    """With the average as theta2 the logit is linear in Z, so relevances add up to it."""
+    model = build_classifier(theta2=None, global_patch=False).eval()
+    model.explain = True
+    found = model.predict([image(130, 200)])[0]
+    assert found.patch_relevance.shape == (3, 4) and found.patch_side == 64
+    logits = model([image(130, 200)])[0]
+    expected = logits[found.pred_label] - model.head.fc.bias[found.pred_label]
+    assert relative(found.patch_relevance.sum(), expected[0]) < 1e-9
+    with_blank = build_classifier(background=dict(value=0, tolerance=20)).eval()
+    with_blank.explain = True
+    relevance = with_blank.predict([with_background()])[0].patch_relevance
+    assert float(relevance[0].abs().sum()) == 0 and float(relevance[1].abs().sum()) > 0

@@ -3,6 +3,7 @@
 from .baseline_settings_hook import BaselineSettingsHook
 from .checkpoint_guard_hook import CheckpointGuardHook
 from .memory_hook import MemoryHook
+from .patch_cls_visualization_hook import PatchClsVisualizationHook
 from .patch_seg_visualization_hook import PatchSegVisualizationHook
 from .pending_gradient_hook import PendingGradientHook
 from .safe_checkpoint_hook import SafeCheckpointHook
@@ -11,6 +12,7 @@ __all__ = [
     'BaselineSettingsHook',
     'CheckpointGuardHook',
     'MemoryHook',
+    'PatchClsVisualizationHook',
     'PatchSegVisualizationHook',
     'PendingGradientHook',
     'SafeCheckpointHook',

@@ -46,6 +46,9 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
             See :class:`PatchModelMixin`.
         pretrained, train_cfg, data_preprocessor, init_cfg: As in mmpretrain's ``ImageClassifier``.
 
+    Attributes:
+        explain: Give the relevance of patches with each prediction.
+
     Raises:
         ValueError: If settings do not fit together, or theta2 fits no grid.
     """
@@ -73,6 +76,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
                 f'{type(self.head).__name__}'
             )
         self.fusion = fusion
+        self.explain = False
         self.background = None if background is None else Background(**background)
         self.aggregator = None if aggregator is None else MODELS.build(aggregator)
         self.aggregator_channels = (aggregator or {}).get('in_channels')
@@ -137,9 +141,8 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         for shape in dict.fromkeys(shapes):
             alike = [i for i, other in zip(images.tolist(), shapes) if other == shape]
             maps = torch.stack([self._latent_map(batch, latent, image) for image in alike])
-            if context is not None:
-                maps = self._fused(maps, context[0][alike])
-            found.update(zip(alike, self._theta2(maps)))
+            around = None if context is None else context[0][alike]
+            found.update(zip(alike, self._theta2(maps, around)))
         return torch.stack([found[image] for image in images.tolist()])
 
     def loss_at(
@@ -177,31 +180,57 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
             **kwargs: Of the head's ``predict``.
 
         Returns:
-            Data samples with ``pred_label`` and ``pred_score``, as stock classifiers give them.
+            Data samples with ``pred_label`` and ``pred_score``, as stock classifiers give them; with
+            :attr:`explain` also ``patch_relevance`` and ``patch_side``, see :meth:`relevance`.
         """
         results = []
-        for i, vectors in enumerate(self._vectors(inputs)):
+        for i, image in enumerate(inputs):
+            maps, around = self._entries(image)
+            with torch.no_grad():
+                vectors = self._theta2(maps, around)
             samples = None if data_samples is None else [data_samples[i]]
-            results += self.head.predict((vectors,), samples, **kwargs)
+            found = self.head.predict((vectors,), samples, **kwargs)
+            if self.explain:
+                relevance = self.relevance(maps, around, int(found[0].pred_label))
+                found[0].set_field(relevance, 'patch_relevance', dtype=Tensor)
+                found[0].set_field(self.patch_size, 'patch_side', dtype=int)
+            results += found
         return results
+
+    def relevance(self, maps: Tensor, around: Tensor | None, label: int) -> Tensor:
+        """How much each patch speaks for a class: its entry of Z times the gradient of the logit.
+
+        Args:
+            maps: Z of an image, (1, D, m, n).
+            around: Its global entry, (1, D, 1, 1), or None.
+            label: The class.
+
+        Returns:
+            (m, n), negative where a patch speaks against it.
+
+        Source: gradient times input, Shrikumar et al. (ICML 2017).
+        """
+        with torch.enable_grad():
+            leaf = maps.detach().requires_grad_()
+            logit = self.head((self._theta2(leaf, around),))[0, label]
+            (grad,) = torch.autograd.grad(logit, leaf)
+        return (leaf.detach() * grad).sum(dim=1)[0]
 
     def forward(
         self, inputs: Sequence[Tensor], data_samples: Any = None, mode: str = 'tensor'
     ) -> Any:
         """As the stock classifier, for lists of images; ``'tensor'`` gives logits (B, classes)."""
         if mode == 'tensor':
-            return self.head((torch.cat(self._vectors(inputs)),))
+            with torch.no_grad():
+                vectors = [self._theta2(*self._entries(image)) for image in inputs]
+                return self.head((torch.cat(vectors),))
         return super().forward(inputs, data_samples, mode)
 
-    @torch.no_grad()
-    def _vectors(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """What theta2 gives the head for each image, (1, F)."""
-        found = []
-        for image in inputs:
-            batch = self.cut_images([image])
-            for latent, context, _ in self.sweep(batch):
-                found.append(self.aggregate(batch, latent, context, torch.zeros(1).long()))
-        return found
+    def _entries(self, image: Pixels) -> tuple[Tensor, Tensor | None]:
+        """Z of one image, (1, D, m, n), and its global entry, (1, D, 1, 1) or None."""
+        batch = self.cut_images([image])
+        ((latent, context, _),) = self.sweep(batch)
+        return self._latent_map(batch, latent, 0)[None], None if context is None else context[0]
 
     # --- parts ------------------------------------------------------------------------------
 
@@ -221,7 +250,10 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
             return maps + around
         return torch.cat((maps, around.expand(-1, -1, *maps.shape[2:])), dim=1)
 
-    def _theta2(self, maps: Tensor) -> Tensor:
+    def _theta2(self, maps: Tensor, around: Tensor | None) -> Tensor:
+        """theta2 on Z (S, D, m, n) of images of one grid, and their global entries; (S, F)."""
+        if around is not None:
+            maps = self._fused(maps, around)
         if min(maps.shape[2:]) < self.smallest_grid:
             raise ValueError(
                 f'an image gives a grid of {maps.shape[2]} x {maps.shape[3]} patches, but '
