@@ -13,6 +13,7 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.optim import OptimWrapper
 from mmengine.structures import InstanceData, PixelData
+from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
@@ -228,7 +229,9 @@ def _data(height: int, width: int, cell: Cell) -> tuple[Tensor, Any]:
     boxes *= torch.tensor([width, height, width, height])
     shape = (height, width)
     meta = dict(img_shape=shape, ori_shape=shape, scale_factor=(1.0, 1.0), img_path='synthetic')
-    if not cell.model.startswith('fcos'):
+    if cell.model == 'mobilenetv2':
+        return image, DataSample(metainfo=meta).set_gt_label(3)
+    if cell.model == 'unet':
         mask = torch.zeros(1, height, width, dtype=torch.uint8)
         for x0, y0, x1, y1 in boxes.int().tolist():
             mask[:, y0:y1, x0:x1] = 1

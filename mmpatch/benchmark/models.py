@@ -18,9 +18,16 @@ BASES = {
     'fcos-r34': 'patch_fcos_r50_fpn.py',
     'fcos-r50': 'patch_fcos_r50_fpn.py',
     'unet': 'patch_unet.py',
+    'mobilenetv2': 'patch_mobilenetv2_cls.py',
 }
 #: How they are called in tables.
-LABELS = {'fcos-r18': 'FCOS-R18', 'fcos-r34': 'FCOS-R34', 'fcos-r50': 'FCOS-R50', 'unet': 'U-Net'}
+LABELS = {
+    'fcos-r18': 'FCOS-R18',
+    'fcos-r34': 'FCOS-R34',
+    'fcos-r50': 'FCOS-R50',
+    'unet': 'U-Net',
+    'mobilenetv2': 'MobileNetV2',
+}
 #: Channels of the stages of a ResNet, by depth.
 CHANNELS = {18: [64, 128, 256, 512], 34: [64, 128, 256, 512], 50: [256, 512, 1024, 2048]}
 
@@ -39,6 +46,8 @@ PATCH_SETTINGS = (
     'latent_stride',
     'aggregator',
     'loss_region',
+    'fusion',
+    'background',
 )
 PATCH_HEAD_SETTINGS = ('layout', 'loss_region', 'aggregator', 'global_patch')
 STOCK_TYPES = {
@@ -47,6 +56,8 @@ STOCK_TYPES = {
     'mmpatch.PatchDetDataPreprocessor': 'mmdet.DetDataPreprocessor',
     'mmpatch.PatchSegDataPreprocessor': 'mmseg.SegDataPreProcessor',
     'mmpatch.PatchFCOSHead': 'mmdet.FCOSHead',
+    'mmpatch.PatchClassifier': 'mmpretrain.ImageClassifier',
+    'mmpatch.PatchClsDataPreprocessor': 'mmpretrain.ClsDataPreprocessor',
 }
 
 
@@ -73,6 +84,8 @@ def stock_cfg(patch: dict[str, Any]) -> dict[str, Any]:
     if 'bbox_head' in cfg:
         for key in PATCH_HEAD_SETTINGS:
             cfg['bbox_head'].pop(key, None)
+    if 'head' in cfg:  # it reads the backbone's features, and not theta2's
+        cfg['head']['in_channels'] = patch['aggregator']['in_channels']
     for part in (cfg, cfg['data_preprocessor'], cfg.get('bbox_head', {})):
         part['type'] = STOCK_TYPES.get(part.get('type', ''), part.get('type'))
     return cfg
@@ -81,7 +94,8 @@ def stock_cfg(patch: dict[str, Any]) -> dict[str, Any]:
 def build(cfg: dict[str, Any]) -> nn.Module:
     """A model with seeded random weights in training mode."""
     torch.manual_seed(0)
-    scope = 'mmseg' if 'decode_head' in cfg else 'mmdet'
+    scopes = {'decode_head': 'mmseg', 'bbox_head': 'mmdet', 'head': 'mmpretrain'}
+    scope = next(scope for part, scope in scopes.items() if part in cfg)
     with DefaultScope.overwrite_default_scope(scope):
         model: nn.Module = MODELS.build(ConfigDict(copy.deepcopy(cfg)))
     return model.train()

@@ -42,7 +42,13 @@ COLOURS = {
     'exact': '#27ae60',
 }
 #: Markers and dashes of the models.
-STYLES = {'fcos-r18': 'o--', 'fcos-r34': '^:', 'fcos-r50': 's-', 'unet': 'D-.'}
+STYLES = {
+    'fcos-r18': 'o--',
+    'fcos-r34': '^:',
+    'fcos-r50': 's-',
+    'unet': 'D-.',
+    'mobilenetv2': 'v-',
+}
 
 
 def rows_of(results: Sequence[Result]) -> list[list[str]]:
