@@ -41,4 +41,4 @@ def test_image_classification_inferencer(tmp_path: Path) -> None:
     (found,) = inferencer(str(picture))
     expected = model.predict([pixels])[0]
     assert found['pred_class'] == 'abcde'[int(expected.pred_label)]
-    assert np.allclose(found['pred_scores'], expected.pred_score.numpy(), atol=1e-5)
+    assert np.allclose(found['pred_scores'], expected.pred_score.detach().numpy(), atol=1e-5)
