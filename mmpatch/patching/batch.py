@@ -169,13 +169,15 @@ def _renumbered(neighbours: Tensor, places: Tensor, start: int) -> Tensor:
     return flat[neighbours[places]]
 
 
-def resize(image: Pixels, side: int, band: int = 1024) -> Tensor:
+def resize(image: Pixels, side: int, pixels: int = 2**23) -> Tensor:
     """Resize one image (C, H, W) to (1, C, side, side), bilinear with antialiasing.
 
-    Rows are read and narrowed ``band`` at a time, so that neither a copy of the image in float nor
-    the image itself has to be in memory. uint8 stays uint8; other integers become float32.
+    Rows are read and narrowed some at a time, of at most ``pixels`` together, so that neither a
+    copy of the image in float nor the image itself has to be in memory. uint8 stays uint8; other
+    integers become float32.
     """
-    height = image.shape[1]
+    height, width = image.shape[1:]
+    band = max(1, pixels // width)
     bands = (as_computable(image[:, y : y + band, :]) for y in range(0, height, band))
     narrow = torch.cat([_interpolate(x, x.shape[1], side) for x in bands], dim=2)
     return _interpolate(narrow[0], side, side)
