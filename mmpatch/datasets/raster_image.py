@@ -70,6 +70,11 @@ class RasterImage:
         self.shape = torch.Size((len(self.bands), source.height, source.width))
         self.profile: dict[str, Any] = dict(source.profile)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that the pixels take [bytes]: none, they stay in the file."""
+        return 0
+
     def __getitem__(self, key: tuple[slice, slice, slice]) -> Tensor:
         """A window, all bands: ``image[:, y0:y1, x0:x1]``.
 

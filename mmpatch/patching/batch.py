@@ -21,6 +21,10 @@ class Pixels(Protocol):
     def shape(self) -> torch.Size:
         """(C, H, W)."""
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes [bytes]; 0 for a file."""
+
     def __getitem__(self, key: tuple[slice, slice, slice], /) -> Tensor:
         """A window."""
 

@@ -64,7 +64,9 @@ class PatchSegMetric(BaseMetric):
         """Count the pixels of some images by label and prediction."""
         classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
-            predicted, label = sample['pred_sem_seg']['data'], sample['gt_sem_seg']['data']
+            predicted = sample['pred_sem_seg']['data']
+            in_memory = 'gt_sem_seg' in sample
+            label = sample['gt_sem_seg']['data'] if in_memory else sample['gt_seg_raster'][:, :, :]
             self.results.append(confusion(predicted, label, classes, self.ignore_index))
 
     def compute_metrics(self, results: list[Table]) -> dict[str, float]:
