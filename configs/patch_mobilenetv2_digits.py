@@ -3,6 +3,7 @@
 _base_ = [
     '_base_/models/patch_mobilenetv2_cls.py',
     '_base_/datasets/digits.py',
+    '_base_/schedules/patchgd_100e_adamw_cls.py',
     '_base_/default_runtime_cls.py',
 ]
 model = dict(
@@ -12,19 +13,7 @@ model = dict(
     head=dict(in_channels=128),
 )
 max_epochs = 3
-train_cfg = dict(
-    type='mmpatch.PatchGDTrainLoop',
-    max_epochs=max_epochs,
-    val_interval=1,
-    gradient='sampled',
-    sampling_rate=0.25,
-    inner_iterations=3,
-)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(
-    type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3), accumulative_counts=3
-)
+train_cfg = dict(max_epochs=max_epochs, val_interval=1)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
     dict(

@@ -181,6 +181,7 @@ def _write(
     palette: Sequence[Sequence[int]] | None,
 ) -> None:
     part = out.with_name(f'.{out.name}.part')
+    png = part.with_suffix('.png')
     settings = dict(
         driver='GTiff',
         dtype='uint8',
@@ -204,12 +205,12 @@ def _write(
                 target.write(labels, 1, window=Window(0, top, labels.shape[1], labels.shape[0]))
                 top += labels.shape[0]
         if out.suffix.lower() == '.png':  # its rows can only be written from first to last
-            tiff, part = part, part.with_suffix('.png')
-            copy(tiff, part, driver='PNG', worldfile='NO')
-            tiff.unlink()
+            copy(part, png, driver='PNG', worldfile='NO')
+            os.replace(png, part)
         os.replace(part, out)
     finally:
         part.unlink(missing_ok=True)
+        png.unlink(missing_ok=True)
 
 
 def _duration(seconds: float) -> str:

@@ -90,7 +90,7 @@ def with_background() -> torch.Tensor:
     return pixels
 
 
-def test_background_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_background_is_left_out() -> None:
     model = build_classifier(background=dict(value=0, tolerance=20))
     batch = model.eval().cut_images([with_background()])
     assert batch.places.tolist() == [4, 5, 6, 8, 9, 10]

@@ -13,8 +13,30 @@ from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.registry import TRANSFORMS
 
 
+class RasterPacking(BaseTransform):
+    """Opens an image as a file; what packing a scene and packing a slide share.
+
+    Args:
+        bands: Numbers of the image's bands to use, from 0; None: all.
+        flip_prob: Probability of each of the two flips.
+    """
+
+    def __init__(self, bands: Sequence[int] | None = None, flip_prob: float = 0.0) -> None:
+        self.bands = bands
+        self.flip_prob = flip_prob
+
+    def open(self, path: str) -> tuple[RasterImage, dict[str, Any]]:
+        """The image, flipped by chance, and the metadata of its sample."""
+        chances = np.random.rand(2)  # noqa: NPY002 (the generator that mmengine seeds)
+        vertical, horizontal = (chances < self.flip_prob).tolist()
+        image = RasterImage(path, self.bands, (vertical, horizontal))
+        image.advise_tiling()
+        shape = tuple(image.shape[1:])
+        return image, dict(img_path=path, ori_shape=shape, img_shape=shape)
+
+
 @TRANSFORMS.register_module()
-class PackRasterScene(BaseTransform):
+class PackRasterScene(RasterPacking):
     """Give image and mask as files that are read window by window; the whole pipeline in one step.
 
     It takes the place of loading, flipping and packing. The image is never whole in memory; nor is
@@ -32,10 +54,6 @@ class PackRasterScene(BaseTransform):
         ValueError: If image and mask differ in size, or the mask has several bands.
     """
 
-    def __init__(self, bands: Sequence[int] | None = None, flip_prob: float = 0.0) -> None:
-        self.bands = bands
-        self.flip_prob = flip_prob
-
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Open the files of one scene.
 
@@ -45,24 +63,17 @@ class PackRasterScene(BaseTransform):
         Returns:
             ``inputs`` and ``data_samples``.
         """
-        chances = np.random.rand(2)  # noqa: NPY002 (the generator that mmengine seeds)
-        vertical, horizontal = (chances < self.flip_prob).tolist()
-        flips = (vertical, horizontal)
-        image = RasterImage(results['img_path'], self.bands, flips)
-        image.advise_tiling()
-        shape = tuple(image.shape[1:])
-        sample = SegDataSample(
-            metainfo=dict(img_path=results['img_path'], ori_shape=shape, img_shape=shape)
-        )
+        image, meta = self.open(results['img_path'])
+        sample = SegDataSample(metainfo=meta)
         if 'seg_map_path' in results:
             mask = RasterImage(
-                results['seg_map_path'], flips=flips, label_map=results.get('label_map')
+                results['seg_map_path'], flips=image.flips, label_map=results.get('label_map')
             )
             if mask.shape[0] != 1 or mask.shape[1:] != image.shape[1:]:
                 raise ValueError(
                     f'{mask.path} has {mask.shape[0]} band(s) of {mask.shape[1]} x '
-                    f'{mask.shape[2]} px, expected one of {shape[0]} x {shape[1]} px, the size of '
-                    f'{image.path}'
+                    f'{mask.shape[2]} px, expected one of {image.shape[1]} x '
+                    f'{image.shape[2]} px, the size of {image.path}'
                 )
             sample.set_field(mask, 'gt_seg_raster')
         return {'inputs': image, 'data_samples': sample}

@@ -43,7 +43,6 @@ class PatchClsVisualizationHook(Hook):
         test_out_dir: str | None = None,
         side: int = 480,
         max_images: int = 100,
-        **kwargs: Any,
     ) -> None:
         self.draw = draw
         self.show = show

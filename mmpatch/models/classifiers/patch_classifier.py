@@ -110,7 +110,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         """Cut the images (C, H, W) of a training batch.
 
         Raises:
-            ValueError: If a label is no class, or a grid too small for theta2.
+            ValueError: If a label is no class.
         """
         batch = self.cut_images(inputs)
         classes: int = self.head.num_classes
