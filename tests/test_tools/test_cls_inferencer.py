@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 def test_image_classification_inferencer(tmp_path: Path) -> None:
     cfg = Config.fromfile(ROOT / 'configs' / 'patch_mobilenetv2_digits.py')
     cfg.model = classifier_cfg()
+    cfg.test_dataloader.dataset.pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
     path = tmp_path / 'tiny.py'
     cfg.dump(path)
     model = build_classifier(double=False).eval()
