@@ -1,6 +1,7 @@
 """Train and test several configs, each in processes of its own, and put them into one table.
 
     python tools/compare.py configs/patch_unet_nuclei.py configs/baselines/*unet_nuclei*.py --out work_dirs/nuclei
+    python tools/compare.py A.py B.py --out work_dirs/ab --minutes 5 --seeds 0 1 2   # the same time for each
 
 A run that is finished in OUT is not repeated, an interrupted one is resumed. Nothing else should run on the machine.
 """
@@ -22,6 +23,8 @@ METRICS = (
     'seg/image/IoU',
     'seg/image/BAcc',
     'seg/pixel/IoU',
+    'accuracy/top1',
+    'cls/kappa',
 )
 
 
@@ -32,6 +35,10 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument('configs', nargs='+', type=Path)
     parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--minutes', type=float, help='time to train each, in place of its epochs')
+    parser.add_argument(
+        '--seeds', nargs='+', type=int, help="train each with these; the config's own by default"
+    )
     parser.add_argument('--metrics', nargs='+', help='names of metrics to show')
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], help='key=value settings of all configs'
@@ -44,10 +51,14 @@ def main(argv: list[str] | None = None) -> None:
         parser.error('two configs have the same name; the name is that of the run')
     runs: list[Run] = []
     start = time.monotonic()
-    for number, config in enumerate(args.configs, start=1):
-        minutes = (time.monotonic() - start) / 60
-        print(f'\n=== {number}/{len(args.configs)} {config.stem}, {minutes:.0f} min so far ===')
-        runs.append(train_and_test(config, args.out / config.stem, args.cfg_options))
+    todo = [(config, seed) for seed in args.seeds or [None] for config in args.configs]
+    for number, (config, seed) in enumerate(todo, start=1):
+        name = config.stem if seed is None else f'{config.stem}_seed{seed}'
+        spent = (time.monotonic() - start) / 60
+        print(f'\n=== {number}/{len(todo)} {name}, {spent:.0f} min so far ===', flush=True)
+        options = args.cfg_options + ([] if seed is None else [f'randomness.seed={seed}'])
+        work_dir = args.out / name
+        runs.append(train_and_test(config, work_dir, options, config.stem, args.minutes))
         shown = args.metrics or [m for m in METRICS if any(m in run.metrics for run in runs)]
         (args.out / 'table.md').write_text(table(runs, shown) + '\n')
         (args.out / 'table.csv').write_text(to_csv(runs, shown))

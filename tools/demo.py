@@ -14,7 +14,9 @@ import shutil
 import time
 from pathlib import Path
 
-from mmpatch.comparison import Run, run_tool, train_and_test, training_rows
+import torch
+
+from mmpatch.comparison import Run, history, run_tool, train_and_test
 from mmpatch.visualization import plot_losses
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,8 +47,9 @@ def main() -> None:
     trial = args.out / 'stock_fcos_timing'
     shutil.rmtree(trial, ignore_errors=True)
     run_tool('train.py', STOCK, '--work-dir', trial, '--cfg-options', *epoch_options(6))
-    per_epoch = [row['time'] for row in training_rows(trial)[1:]]
-    epochs = max(1, round(ours.seconds / (sum(per_epoch) / len(per_epoch))))
+    checkpoint = (trial / 'last_checkpoint').read_text().strip()
+    trained = torch.load(checkpoint, map_location='cpu', weights_only=False)
+    epochs = max(1, round(ours.seconds / history(trained, 'time')[1:].mean()))
     stock = train_and_compare('stock FCOS, downsampled', STOCK, stock_dir, epochs=epochs)
 
     say('4/4 pictures')

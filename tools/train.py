@@ -9,10 +9,13 @@ import argparse
 import os
 
 import torch
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mmpatch.utils import load_config
+
+#: Epochs or iterations of a training that a time ends.
+NO_END = 10**9
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,6 +43,12 @@ def parse_args() -> argparse.Namespace:
         'patches go through the model in chunks that keep it, with the same result',
     )
     parser.add_argument(
+        '--minutes',
+        type=float,
+        help="train for this time in place of the config's epochs or iterations; the learning rate "
+        'warms up and falls to zero within it',
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -56,6 +65,17 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def set_time_budget(cfg: Config, minutes: float) -> None:
+    """Let time end the training, and nothing else."""
+    unit = 'max_iters' if 'max_iters' in cfg.train_cfg else 'max_epochs'
+    cfg.train_cfg[unit] = NO_END
+    cfg.param_scheduler = None
+    cfg.custom_hooks = [
+        *cfg.get('custom_hooks', []),
+        dict(type='mmpatch.TimeBudgetHook', minutes=minutes),
+    ]
 
 
 def main() -> None:
@@ -81,6 +101,8 @@ def main() -> None:
                 f'the config has {cfg.train_cfg.get("type", "by_epoch=...")}'
             )
         cfg.train_cfg.memory_budget = args.memory_budget
+    if args.minutes is not None:
+        set_time_budget(cfg, args.minutes)
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from statistics import mean, stdev
 
 from .runs import Run
 
 
 def table(runs: Sequence[Run], metrics: Sequence[str]) -> str:
-    """A table in Markdown, aligned for the terminal.
+    """A table in Markdown, aligned for the terminal: a row a name.
 
     Args:
-        runs: The rows.
+        runs: Those with the same name are seeds of one method: metrics are given as mean and
+            standard deviation over them, times as their mean, memory as their highest.
         metrics: Names of the metrics to show; their common prefix is left out of the head.
     """
     rows = _rows(runs, metrics)
@@ -37,17 +39,28 @@ def _rows(runs: Sequence[Run], metrics: Sequence[str]) -> list[list[str]]:
     rows = [
         ['method', *head, 'steps', 's / step', 'training [min]', 'peak [GiB]', 'above idle [GiB]']
     ]
-    for run in runs:
-        found = [run.metrics.get(name) for name in metrics]
+    for name in dict.fromkeys(run.name for run in runs):
+        same = [run for run in runs if run.name == name]
+        seconds = mean(run.seconds for run in same)
+        steps = mean(run.steps for run in same)
         rows.append(
             [
-                run.name,
-                *('' if value is None else f'{value:.4g}' for value in found),
-                str(run.steps),
-                f'{run.seconds / run.steps:.2f}' if run.steps else '',
-                f'{run.seconds / 60:.1f}',
-                f'{run.peak:.2f}',
-                f'{run.peak - run.idle:.2f}' if run.idle else '',
+                name,
+                *(_mean_and_spread(same, metric) for metric in metrics),
+                f'{steps:.0f}',
+                f'{seconds / steps:.2f}' if steps else '',
+                f'{seconds / 60:.1f}',
+                f'{max(run.peak for run in same):.2f}',
+                f'{max(run.peak - run.idle for run in same):.2f}' if same[0].idle else '',
             ]
         )
     return rows
+
+
+def _mean_and_spread(runs: Sequence[Run], metric: str) -> str:
+    """A metric's mean over seeds, and its standard deviation if there are several."""
+    found = [run.metrics[metric] for run in runs if metric in run.metrics]
+    if not found:
+        return ''
+    spread = f' ± {stdev(found):.2g}' if len(found) > 1 else ''
+    return f'{mean(found):.4g}{spread}'

@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mmpatch.utils.files import write_atomic
 
@@ -42,7 +44,11 @@ class Run:
 
 
 def train_and_test(
-    config: str | Path, work_dir: Path, options: Sequence[str] = (), name: str | None = None
+    config: str | Path,
+    work_dir: Path,
+    options: Sequence[str] = (),
+    name: str | None = None,
+    minutes: float | None = None,
 ) -> Run:
     """Train a config, test its last checkpoint, and draw what it finds.
 
@@ -54,6 +60,7 @@ def train_and_test(
         work_dir: Where the run's files go.
         options: ``key=value`` settings that override the config's.
         name: How the run is called; the config's name by default.
+        minutes: Time to train [min], in place of the config's epochs and schedule.
 
     Raises:
         RuntimeError: If training or test fails; the process has said why.
@@ -65,18 +72,18 @@ def train_and_test(
     resume = ['--resume'] if (work_dir / 'last_checkpoint').is_file() else []
     if not resume:
         shutil.rmtree(work_dir, ignore_errors=True)
-    peak = run_tool('train.py', config, '--work-dir', work_dir, *resume, *overrides)
+    limit = [] if minutes is None else ['--minutes', str(minutes)]
+    peak = run_tool('train.py', config, '--work-dir', work_dir, *limit, *resume, *overrides)
     checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
     run_tool(
         'test.py', config, checkpoint, '--work-dir', work_dir, '--show-dir', 'drawn', *overrides
     )
-    rows = training_rows(work_dir)
     state = torch.load(checkpoint, map_location='cpu', weights_only=False)
     run = Run(
         name or Path(config).stem,
-        sum(row['time'] for row in rows),
+        float(history(state, 'time').sum()),
         optimizer_steps(state['optimizer']),
-        max([peak, *(row.get('peak_process', 0.0) for row in rows)]),  # of resumed runs as well
+        max([peak, *history(state, 'peak_process')]),  # of interrupted processes as well
         test_metrics(work_dir),
         state['message_hub']['runtime_info'].get('idle_memory', 0) / 2**30,
     )
@@ -100,15 +107,15 @@ def run_tool(tool: str, *arguments: str | Path) -> float:
     return usage.ru_maxrss / (2**30 if sys.platform == 'darwin' else 2**20)
 
 
-def training_rows(work_dir: Path) -> list[dict[str, Any]]:
-    """What was logged of every training iteration, of resumed runs together."""
-    rows: dict[int, dict[str, Any]] = {}
-    for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in file.read_text().splitlines():
-            row = json.loads(line)
-            if 'loss' in row:
-                rows[row['step']] = row
-    return list(rows.values())
+def history(state: Mapping[str, Any], name: str) -> NDArray[np.float64]:
+    """What was logged under a name in each training iteration up to a checkpoint.
+
+    Args:
+        state: The checkpoint; that of a resumed training knows the iterations before as well.
+        name: Such as ``'time'`` [s], ``'loss'`` or ``'peak_process'`` [GiB].
+    """
+    buffer = state['message_hub']['log_scalars'].get(f'train/{name}')
+    return np.asarray([] if buffer is None else buffer.data[0], dtype=np.float64)
 
 
 def test_metrics(work_dir: Path) -> dict[str, float]:

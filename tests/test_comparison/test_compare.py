@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mmengine.logging import MessageHub
 from PIL import Image
 
 from mmpatch.comparison import Run, runs, table, to_csv
@@ -59,6 +60,24 @@ def test_segmentors_beside_each_other(
     assert text.strip() in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_seeds_for_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_mask_tree(tmp_path / 'data', (128, 64), num_images=1, channels=1, depth=16)
+    settings = ['model.backbone.base_channels=4', 'train_cfg.val_interval=1000000']
+    settings += [f'model.decode_head.{name}=4' for name in ('in_channels', 'channels')]
+    for loader, split in (('train', 'train'), ('val', 'test'), ('test', 'test')):
+        settings.append(f'{loader}_dataloader.dataset.data_root={data}/{split}')
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    config, out = str(ROOT / 'configs/baselines/unet_nuclei.py'), str(tmp_path / 'out')
+    seeds = ['--minutes', '0.05', '--seeds', '0', '1']
+    load_tool().main([config, '--out', out, *seeds, '--cfg-options', *settings])
+    found = [json.loads(p.read_text()) for p in sorted((tmp_path / 'out').glob('*/run.json'))]
+    assert [run['name'] for run in found] == ['unet_nuclei'] * 2
+    assert all(3 <= run['seconds'] < 10 for run in found)
+    assert found[0]['metrics'] != found[1]['metrics']
+    assert ' ± ' in (tmp_path / 'out/table.md').read_text()
+
+
 def test_what_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tool = load_tool()
     for configs, message in (
@@ -70,13 +89,20 @@ def test_what_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert message in capsys.readouterr().err
 
 
-def test_a_resumed_run_is_one_run(tmp_path: Path) -> None:
-    for run, steps in (('20260101_000000', (1, 2, 3)), ('20260101_000009', (3, 4))):
-        rows = [dict(step=i, time=1.0, loss=1.0, peak_process=i / 10) for i in steps]
-        file = tmp_path / run / 'vis_data/scalars.json'
-        file.parent.mkdir(parents=True)
-        file.write_text('\n'.join(map(json.dumps, [*rows, {'coco/AP': 0.5, 'step': 9}])))
-    assert [row['step'] for row in runs.training_rows(tmp_path)] == [1, 2, 3, 4]
+def test_history_of_a_checkpoint() -> None:
+    hub = MessageHub('history')
+    for value in (1.0, 2.0):
+        hub.update_scalar('train/time', value)
+    state = dict(message_hub=hub.state_dict())
+    assert runs.history(state, 'time').tolist() == [1.0, 2.0]
+    assert runs.history(state, 'nothing').size == 0
+
+
+def test_seeds_become_one_row() -> None:
+    seeds = [Run('ours', 60.0 * i, 60, 1.0 + i, {'cls/kappa': i / 2}, 0.5) for i in (1, 2, 3)]
+    (line,) = table([*seeds], ['cls/kappa']).splitlines()[2:]
+    cells = [cell.strip() for cell in line.split('|')[1:-1]]
+    assert cells == ['ours', '1 ± 0.5', '60', '2.00', '2.0', '4.00', '3.50']
 
 
 def test_tables() -> None:

@@ -92,6 +92,14 @@ def digits_in(pixels: np.ndarray) -> list[int]:
     return found
 
 
+def test_single_digits(tool: ModuleType, tmp_path: Path, mnist: Path) -> None:
+    out = tmp_path / 'out'
+    make(tool, out, mnist, '--digits', '1', '1', '--largest', '160', '--workers', '1')
+    for line in (out / 'train.csv').read_text().splitlines()[1:]:
+        name, total = line.split(',')
+        assert digits_in(np.array(Image.open(out / 'train' / f'{name}.png'))) == [int(total)]
+
+
 def test_workers_and_interruptions_change_nothing(
     tool: ModuleType, tmp_path: Path, mnist: Path
 ) -> None:
@@ -106,19 +114,24 @@ def test_workers_and_interruptions_change_nothing(
 
 
 def test_sums_are_uniform_and_combinations_whole(tool: ModuleType) -> None:
-    assert tool.combinations(0) == [(0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0, 0)]
+    assert tool.combinations(0, 3, 5) == [(0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0, 0)]
     for total in range(28):
-        assert all(sum(x) == total and 3 <= len(x) <= 5 for x in tool.combinations(total))
-    assert len(tool.combinations(27)) > len(tool.combinations(1)) == 3
+        assert all(sum(x) == total and 3 <= len(x) <= 5 for x in tool.combinations(total, 3, 5))
+    assert len(tool.combinations(27, 3, 5)) > len(tool.combinations(1, 3, 5)) == 3
+    assert tool.combinations(7, 1, 1) == [(7,)]
 
 
 def test_bad_input(
     tool: ModuleType, tmp_path: Path, mnist: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for extra in (['--largest', '100'], ['--classes', '47']):
+    for extra, said in (
+        (['--largest', '100'], 'the largest may have 53 px'),
+        (['--classes', '47'], 'must be 1 to 46'),
+        (['--digits', '4', '3'], 'two rising numbers'),
+    ):
         with pytest.raises(SystemExit):
             make(tool, tmp_path / 'out', mnist, *extra)
-    assert 'a third of the side' in capsys.readouterr().err
+        assert said in capsys.readouterr().err
     (mnist / 't10k-images-idx3-ubyte.gz').unlink()
     with pytest.raises(SystemExit, match='no t10k-images-idx3-ubyte'):
         make(tool, tmp_path / 'out', mnist)

@@ -4,10 +4,11 @@ Usage:
     python tools/dataset_converters/ultramnist.py                                   # 512 px, sums 0 to 9
     python tools/dataset_converters/ultramnist.py --side 4096 --classes 28 --out data/ultramnist
     python tools/dataset_converters/ultramnist.py --mnist FOLDER                    # digits of MNIST's IDX files
+    python tools/dataset_converters/ultramnist.py --digits 1 1 --side 128 --out data/digit   # single digits
 
-Three to five digits lie on a canvas and do not overlap. Sums are uniform over the classes, combinations of digits
-uniform over those with that sum, sizes uniform in their logarithm. Without MNIST, digits are the 1797 real ones
-(8 x 8 px) that the PyPI wheel of scikit-learn carries. Digits of the test images occur in no training image.
+Three to five digits (``--digits``) lie on a canvas and do not overlap. Sums are uniform over the classes, combinations
+of digits uniform over those with that sum, sizes uniform in their logarithm. Without MNIST, digits are the 1797 real
+ones (8 x 8 px) that the PyPI wheel of scikit-learn carries. Digits of the test images occur in no training image.
 
 Writes ``OUT/{train,test}.csv`` (id, digit_sum) and ``OUT/{train,test}/ID.png``. The same seed gives the same files,
 however many workers draw them; images that are there are not drawn again.
@@ -33,8 +34,6 @@ from mmpatch.utils.files import write_atomic
 REQUIREMENT = 'scikit-learn==1.5.2'
 MEMBER = 'sklearn/datasets/data/digits.csv.gz'
 MEMBERS = {MEMBER: '09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22'}
-#: Digits of an image, at least and at most.
-FEWEST, MOST = 3, 5
 #: A digit out of this many goes to the test images.
 TEST_SHARE = 5
 #: Places tried for a digit before all sizes are drawn anew.
@@ -82,21 +81,27 @@ def _read_idx(folder: Path, name: str, axes: int) -> NDArray[np.uint8]:
 
 
 @functools.cache
-def combinations(total: int) -> list[tuple[int, ...]]:
-    """All sorted combinations of three to five digits with this sum."""
-    counts = range(FEWEST, MOST + 1)
+def combinations(total: int, fewest: int, most: int) -> list[tuple[int, ...]]:
+    """All sorted combinations of so many digits with this sum."""
+    counts = range(fewest, most + 1)
     found = (itertools.combinations_with_replacement(range(10), n) for n in counts)
     return [digits for group in found for digits in group if sum(digits) == total]
 
 
 def draw(
-    digits: Digits, total: int, side: int, sizes: tuple[int, int], rng: np.random.Generator
+    digits: Digits,
+    total: int,
+    counts: tuple[int, int],
+    side: int,
+    sizes: tuple[int, int],
+    rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
     """One image.
 
     Args:
         digits: To choose from.
         total: Sum of the digits that are drawn.
+        counts: Fewest and most digits.
         side: Side of the canvas [px].
         sizes: Smallest and largest side of a digit [px].
         rng: Source of all randomness.
@@ -104,7 +109,7 @@ def draw(
     Returns:
         (side, side) uint8.
     """
-    options = combinations(total)
+    options = combinations(total, *counts)
     values = options[rng.integers(len(options))]
     while True:
         lengths = np.exp(rng.uniform(*np.log(sizes), len(values))).round().astype(int)
@@ -139,7 +144,8 @@ def draw_to(
     total = int(rng.integers(args.classes))
     path = args.out / split / f'{number:06d}.png'
     if not path.is_file():
-        image = draw(digits[split], total, args.side, (args.smallest, args.largest), rng)
+        sizes = (args.smallest, args.largest)
+        image = draw(digits[split], total, tuple(args.digits), args.side, sizes, rng)
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, format='PNG')
         write_atomic(path, buffer.getvalue())
@@ -156,25 +162,39 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         '--classes', type=int, default=10, help='sums 0 to CLASSES - 1; 28 in Kaggle'
     )
+    parser.add_argument(
+        '--digits',
+        type=int,
+        nargs=2,
+        default=(3, 5),
+        metavar=('FEWEST', 'MOST'),
+        help='of an image',
+    )
     parser.add_argument('--train', type=int, default=1600, help='number of images')
     parser.add_argument('--test', type=int, default=400, help='number of images')
     parser.add_argument('--smallest', type=int, default=14, help='side of a digit [px]')
     parser.add_argument(
-        '--largest', type=int, help='side of a digit [px]; 252, or a quarter of the side'
+        '--largest',
+        type=int,
+        help='side of a digit [px]; 252, or a quarter of the side (all of it for one)',
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--mnist', type=Path, help="folder with MNIST's four IDX files")
     parser.add_argument('--wheel', type=Path, help=f'a wheel of {REQUIREMENT} that is already here')
     args = parser.parse_args(argv)
-    args.largest = args.largest or min(252, args.side // 4)
-    if not 1 <= args.smallest <= args.largest <= args.side // 3:
+    fewest, most = args.digits
+    if not 1 <= fewest <= most <= 9:
+        parser.error(f'--digits must be two rising numbers of 1 to 9, got {fewest} {most}')
+    share = 1 if most == 1 else 3
+    args.largest = args.largest or min(252, args.side // (1 if most == 1 else 4))
+    if not 1 <= args.smallest <= args.largest <= args.side // share:
         parser.error(
             f'digits of {args.smallest} to {args.largest} px do not fit onto {args.side} px: '
-            'the largest may have a third of the side'
+            f'the largest may have {args.side // share} px'
         )
-    if not 1 <= args.classes <= 9 * MOST + 1:
-        parser.error(f'--classes must be 1 to {9 * MOST + 1}, got {args.classes}')
+    if not 1 <= args.classes <= 9 * most + 1:
+        parser.error(f'--classes must be 1 to {9 * most + 1}, got {args.classes}')
     try:
         pixels, labels = read_mnist(args.mnist) if args.mnist else read_sklearn(args.wheel)
     except (FileNotFoundError, ValueError) as error:

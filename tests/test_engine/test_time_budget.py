@@ -1,0 +1,109 @@
+"""A time ends the training, in the middle of an epoch too, and the schedule fits into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from mmengine.hooks import Hook, IterTimerHook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from mmpatch.engine.hooks import TimeBudgetHook
+
+RunTraining = Callable[..., Runner]
+
+
+class ThreeSecondsAnIteration(IterTimerHook):
+    """A timer that does not look at the clock."""
+
+    def _after_iter(self, runner: Any, *args: Any, mode: str = 'train', **kwargs: Any) -> None:
+        super()._after_iter(runner, *args, mode=mode, **kwargs)
+        runner.message_hub.get_scalar(f'{mode}/time')._log_history[-1] = 3.0
+
+
+class Interrupt(Hook):
+    """Stops a process in its sixth iteration."""
+
+    priority = 'LOWEST'
+
+    def after_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
+        if runner.iter == 5:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def timers() -> Any:
+    hooks = {'ThreeSecondsAnIteration': ThreeSecondsAnIteration, 'InterruptHook': Interrupt}
+    for name, hook in hooks.items():
+        HOOKS.register_module(name=name, module=hook, force=True)
+    yield
+    for name in hooks:
+        HOOKS.module_dict.pop(name)
+
+
+def settings(loop: str, **options: Any) -> dict[str, Any]:
+    by_epoch = 'Iter' not in loop
+    return dict(
+        train_cfg={
+            'type': loop,
+            'max_epochs' if by_epoch else 'max_iters': 1000,
+            **(dict(inner_iterations=1) if 'PatchGD' in loop else {}),
+        },
+        default_hooks=dict(
+            timer=dict(type='ThreeSecondsAnIteration'),
+            checkpoint=dict(type='CheckpointHook', interval=100, by_epoch=by_epoch),
+            logger=dict(type='LoggerHook', interval=100),
+        ),
+        custom_hooks=[dict(type='mmpatch.TimeBudgetHook', minutes=24 / 60, warmup=0.25)],
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    'loop',
+    [
+        'mmpatch.PatchGDTrainLoop',
+        'mmpatch.PatchGDIterTrainLoop',
+        'EpochBasedTrainLoop',
+        'IterBasedTrainLoop',
+    ],
+)
+def test_the_time_ends_the_training(run_training: RunTraining, loop: str) -> None:
+    runner = run_training(**settings(loop))
+    assert runner.iter == 8  # of 3 s; an epoch has 5
+    (group,) = runner.optim_wrapper.optimizer.param_groups
+    assert group['initial_lr'] == 1e-3
+    assert group['lr'] == pytest.approx(1e-3 * TimeBudgetHook(24 / 60, 0.25).factor(21 / 24))
+    last = (Path(runner.work_dir) / 'last_checkpoint').read_text()
+    meta = torch.load(last, weights_only=False)['meta']
+    assert meta['iter'] == 8 and meta['epoch'] == (2 if 'Iter' not in loop else 0)
+
+
+def test_what_was_spent_before_an_interruption_counts(run_training: RunTraining) -> None:
+    options = settings('mmpatch.PatchGDTrainLoop')
+    options['default_hooks']['checkpoint']['interval'] = 1
+    stopped = {**options, 'custom_hooks': [*options['custom_hooks'], dict(type='InterruptHook')]}
+    with pytest.raises(KeyboardInterrupt):
+        run_training(**stopped)
+    assert run_training(resume=True, **options).iter == 8
+
+
+def test_the_schedule_rises_and_falls() -> None:
+    hook = TimeBudgetHook(1, warmup=0.1)
+    factors = [hook.factor(i / 20) for i in range(21)]
+    assert factors[:3] == pytest.approx([0.01, 0.5, 1.0])
+    assert factors[2:] == sorted(factors[2:], reverse=True) and factors[-1] == pytest.approx(0)
+
+
+def test_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match='minutes must be positive'):
+        TimeBudgetHook(0)
+    with pytest.raises(ValueError, match='warmup must be in'):
+        TimeBudgetHook(1, warmup=1)
+    with pytest.raises(ValueError, match='set param_scheduler=None'):
+        TimeBudgetHook(1).before_train(SimpleNamespace(param_schedulers=[object()]))
