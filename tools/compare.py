@@ -3,13 +3,16 @@
     python tools/compare.py configs/patch_unet_nuclei.py configs/baselines/*unet_nuclei*.py --out work_dirs/nuclei
     python tools/compare.py A.py B.py --out work_dirs/ab --minutes 5 --seeds 0 1 2   # the same time for each
 
-A run that is finished in OUT is not repeated, an interrupted one is resumed. Nothing else should run on the machine.
+A run that is finished in OUT is not repeated, an interrupted one is resumed. Nothing else should run on the machine;
+with --jobs, every run has the same number of cores to itself.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from mmpatch.comparison import Run, table, to_csv, train_and_test
@@ -39,6 +42,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         '--seeds', nargs='+', type=int, help="train each with these; the config's own by default"
     )
+    parser.add_argument(
+        '--jobs', type=int, default=1, help='runs at a time, each with its share of the cores'
+    )
     parser.add_argument('--metrics', nargs='+', help='names of metrics to show')
     parser.add_argument(
         '--cfg-options', nargs='+', default=[], help='key=value settings of all configs'
@@ -49,20 +55,32 @@ def main(argv: list[str] | None = None) -> None:
             parser.error(f'no config at {config}')
     if len({config.stem for config in args.configs}) < len(args.configs):
         parser.error('two configs have the same name; the name is that of the run')
-    runs: list[Run] = []
-    start = time.monotonic()
+    if args.jobs > 1:
+        os.environ.setdefault('OMP_NUM_THREADS', str(max(1, (os.cpu_count() or 1) // args.jobs)))
+    args.out.mkdir(parents=True, exist_ok=True)
     todo = [(config, seed) for seed in args.seeds or [None] for config in args.configs]
-    for number, (config, seed) in enumerate(todo, start=1):
-        name = config.stem if seed is None else f'{config.stem}_seed{seed}'
-        spent = (time.monotonic() - start) / 60
-        print(f'\n=== {number}/{len(todo)} {name}, {spent:.0f} min so far ===', flush=True)
-        options = args.cfg_options + ([] if seed is None else [f'randomness.seed={seed}'])
-        work_dir = args.out / name
-        runs.append(train_and_test(config, work_dir, options, config.stem, args.minutes))
-        shown = args.metrics or [m for m in METRICS if any(m in run.metrics for run in runs)]
-        (args.out / 'table.md').write_text(table(runs, shown) + '\n')
-        (args.out / 'table.csv').write_text(to_csv(runs, shown))
-    print(f'\n{table(runs, shown)}\n\nwrote {args.out}/table.md and table.csv')
+    start = time.monotonic()
+    runs: dict[int, Run] = {}
+    with ThreadPoolExecutor(args.jobs) as pool:
+        futures = {pool.submit(run_one, *it, args): number for number, it in enumerate(todo)}
+        for future in as_completed(futures):
+            runs[futures[future]] = future.result()
+            done = [runs[number] for number in sorted(runs)]
+            shown = args.metrics or [m for m in METRICS if any(m in run.metrics for run in done)]
+            (args.out / 'table.md').write_text(table(done, shown) + '\n')
+            (args.out / 'table.csv').write_text(to_csv(done, shown))
+            minutes = (time.monotonic() - start) / 60
+            print(f'=== {len(done)} of {len(todo)} done after {minutes:.0f} min', flush=True)
+    print(f'\n{table(done, shown)}\n\nwrote {args.out}/table.md and table.csv')
+
+
+def run_one(config: Path, seed: int | None, args: argparse.Namespace) -> Run:
+    """Train and test one config with one seed."""
+    name = config.stem if seed is None else f'{config.stem}_seed{seed}'
+    options = args.cfg_options + ([] if seed is None else [f'randomness.seed={seed}'])
+    log = args.out / f'{name}.log' if args.jobs > 1 else None
+    print(f'=== {name}' + (f', its output is in {log}' if log else ''), flush=True)
+    return train_and_test(config, args.out / name, options, config.stem, args.minutes, log)
 
 
 if __name__ == '__main__':

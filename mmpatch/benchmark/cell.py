@@ -46,7 +46,7 @@ class Cell:
         objects: Objects in the image: boxes, or the foreground of a mask.
         sampling_rate, inner_iterations: Of the sampled gradient.
         small_side: Side of the image for ``'downsampled'`` [px].
-        chunk_size: Patches with gradient at once in the exact gradient.
+        chunk_size: Patches with gradient at once; 0: one in the exact gradient, all sampled ones.
         device: ``'cpu'`` or ``'cuda'``.
         amp: ``'bfloat16'``, ``'float16'`` or empty.
         latent_device: Where Z lives; empty: where theta1 runs.
@@ -64,7 +64,7 @@ class Cell:
     sampling_rate: float = 0.125
     inner_iterations: int = 2
     small_side: int = 1024
-    chunk_size: int = 1
+    chunk_size: int = 0
     device: str = 'cpu'
     amp: str = ''
     latent_device: str = ''
@@ -185,10 +185,8 @@ def _patch_step(cell: Cell, base: dict[str, Any], memory: dict[str, int]) -> Ste
     model: Any = build(cell.cfg(base)).to(cell.device)
     wrapper = _optimizer(model, cell)
     latent = dict(device=cell.latent_device or None)
-    if cell.method == 'exact':
-        strategy = build_gradient(dict(type='exact', chunk_size=cell.chunk_size, latent=latent))
-    else:
-        strategy = build_gradient(dict(type='sampled', latent=latent))
+    chunk = cell.chunk_size or (1 if cell.method == 'exact' else None)
+    strategy = build_gradient(dict(type=cell.method, chunk_size=chunk, latent=latent))
     schedule = PatchSchedule(cell.sampling_rate, cell.inner_iterations)
 
     def step(image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def train_and_test(
     options: Sequence[str] = (),
     name: str | None = None,
     minutes: float | None = None,
+    log: Path | None = None,
 ) -> Run:
     """Train a config, test its last checkpoint, and draw what it finds.
 
@@ -61,6 +63,7 @@ def train_and_test(
         options: ``key=value`` settings that override the config's.
         name: How the run is called; the config's name by default.
         minutes: Time to train [min], in place of the config's epochs and schedule.
+        log: File for what the tools print; None: the terminal.
 
     Raises:
         RuntimeError: If training or test fails; the process has said why.
@@ -73,11 +76,12 @@ def train_and_test(
     if not resume:
         shutil.rmtree(work_dir, ignore_errors=True)
     limit = [] if minutes is None else ['--minutes', str(minutes)]
-    peak = run_tool('train.py', config, '--work-dir', work_dir, *limit, *resume, *overrides)
-    checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
-    run_tool(
-        'test.py', config, checkpoint, '--work-dir', work_dir, '--show-dir', 'drawn', *overrides
+    peak = run_tool(
+        'train.py', config, '--work-dir', work_dir, *limit, *resume, *overrides, log=log
     )
+    checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
+    drawn = ['--show-dir', 'drawn']
+    run_tool('test.py', config, checkpoint, '--work-dir', work_dir, *drawn, *overrides, log=log)
     state = torch.load(checkpoint, map_location='cpu', weights_only=False)
     run = Run(
         name or Path(config).stem,
@@ -91,19 +95,31 @@ def train_and_test(
     return run
 
 
-def run_tool(tool: str, *arguments: str | Path) -> float:
+def run_tool(tool: str, *arguments: str | Path, log: Path | None = None) -> float:
     """Run one of the tools; returns the peak memory of its process [GiB].
+
+    Args:
+        tool: Its path in ``tools``.
+        *arguments: Of its command line.
+        log: File that what it prints is added to; None: the terminal.
 
     Raises:
         RuntimeError: If the tool fails; it has said why.
     """
     command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
-    process = subprocess.Popen(command, env={**os.environ, 'PYTHONPATH': path})
-    _, status, usage = os.wait4(process.pid, 0)
+    with nullcontext() if log is None else log.open('ab') as out:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, 'PYTHONPATH': path},
+            stdout=out,
+            stderr=None if out is None else subprocess.STDOUT,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f'{" ".join(command)} failed (exit {process.returncode}), see above')
+        where = f'see {log}' if log else 'see above'
+        raise RuntimeError(f'{" ".join(command)} failed (exit {process.returncode}), {where}')
     return usage.ru_maxrss / (2**30 if sys.platform == 'darwin' else 2**20)
 
 

@@ -41,7 +41,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--sides', nargs='+', type=int, default=[1024, 2048, 4096, 8192, 16384])
     parser.add_argument('--models', nargs='+', choices=BASES, default=['fcos-r50'])
     parser.add_argument('--patch-size', type=int, default=512)
-    parser.add_argument('--chunk-size', type=int, default=1, help='patches at once in exact')
+    parser.add_argument(
+        '--chunk-size',
+        type=int,
+        default=0,
+        help='patches with gradient at once; default: one in exact, all in sampled',
+    )
     parser.add_argument('--sampling-rate', type=float, default=0.125)
     parser.add_argument('--inner-iterations', type=int, default=2)
     parser.add_argument('--small-side', type=int, default=1024, help='side for downsampled [px]')

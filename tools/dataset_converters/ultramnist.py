@@ -4,7 +4,7 @@ Usage:
     python tools/dataset_converters/ultramnist.py                                   # 512 px, sums 0 to 9
     python tools/dataset_converters/ultramnist.py --side 4096 --classes 28 --out data/ultramnist
     python tools/dataset_converters/ultramnist.py --mnist FOLDER                    # digits of MNIST's IDX files
-    python tools/dataset_converters/ultramnist.py --digits 1 1 --side 128 --out data/digit   # single digits
+    python tools/dataset_converters/ultramnist.py --digits 1 3 --side 128 --out data/digits-128   # small images
 
 Three to five digits (``--digits``) lie on a canvas and do not overlap. Sums are uniform over the classes, combinations
 of digits uniform over those with that sum, sizes uniform in their logarithm. Without MNIST, digits are the 1797 real
@@ -176,7 +176,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         '--largest',
         type=int,
-        help='side of a digit [px]; 252, or a quarter of the side (all of it for one)',
+        help='side of a digit [px]; 252, or a quarter of the side (all of it if there may be a single one)',
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=2)
@@ -186,12 +186,12 @@ def main(argv: list[str] | None = None) -> None:
     fewest, most = args.digits
     if not 1 <= fewest <= most <= 9:
         parser.error(f'--digits must be two rising numbers of 1 to 9, got {fewest} {most}')
-    share = 1 if most == 1 else 3
-    args.largest = args.largest or min(252, args.side // (1 if most == 1 else 4))
-    if not 1 <= args.smallest <= args.largest <= args.side // share:
+    room = args.side if fewest == 1 else args.side // 3
+    args.largest = args.largest or min(252, room if fewest == 1 else args.side // 4)
+    if not 1 <= args.smallest <= args.largest <= room or args.smallest * most > args.side:
         parser.error(
-            f'digits of {args.smallest} to {args.largest} px do not fit onto {args.side} px: '
-            f'the largest may have {args.side // share} px'
+            f'{fewest} to {most} digits of {args.smallest} to {args.largest} px do not fit onto '
+            f'{args.side} px: the largest may have {room} px, the smallest {args.side // most} px'
         )
     if not 1 <= args.classes <= 9 * most + 1:
         parser.error(f'--classes must be 1 to {9 * most + 1}, got {args.classes}')
