@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.optim import OptimWrapper
 
-from mmpatch.engine.gradients import BatchContext, ExactGradient
+from mmpatch.engine.gradients import BatchContext, ExactGradient, build_gradient
 from mmpatch.models.classifiers import background, patch_classifier
 from mmpatch.patching import Latent
 from mmpatch.testing.tiny_classifier import (
@@ -75,6 +75,33 @@ def test_chunks_change_nothing() -> None:
     models = [build_classifier(chunk_size=chunk).eval() for chunk in (1, 7)]
     scores = [m.predict([image(130, 300)])[0].pred_score for m in models]
     assert relative(*scores) < 1e-9
+
+
+def test_the_fill_is_what_evaluation_computes() -> None:
+    """Equality 5."""
+    model = build_classifier(double=False).eval()
+    pixels = image(130, 300)
+    maps, _ = model._entries(pixels)
+    for chunk in (1, 4, 100):
+        batch = model.cut_images([pixels])
+        latent = Latent.fill(batch, model.encode, chunk)
+        assert torch.allclose(model._latent_map(batch, latent, 0), maps[0], atol=1e-6)
+
+
+@pytest.mark.parametrize('gradient', ['sampled', 'exact'])
+@pytest.mark.parametrize('theta2', [None, CNN, BACKBONE], ids=['mean', 'cnn', 'backbone'])
+def test_both_parts_get_gradient(gradient: str, theta2: Any) -> None:
+    """Equality 7."""
+    model = build_classifier(theta2=theta2).train()
+    batch = model.cut([image(130, 300)], [sample(2)])
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=1_000)
+    wrapper.initialize_count_status(model, 0, -1)
+    context = BatchContext(model, batch, [torch.tensor([3])], wrapper, ['a'])
+    build_gradient(gradient)(context)
+    for part in (model.backbone.conv1, model.backbone, model.aggregator, model.head):
+        grads = [] if part is None else [p.grad for p in part.parameters()]
+        assert all(bool(grad.isfinite().all()) for grad in grads)
+        assert part is None or any(bool(grad.any()) for grad in grads)
 
 
 def test_the_global_patch_matters() -> None:

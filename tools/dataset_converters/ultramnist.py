@@ -6,9 +6,10 @@ Usage:
     python tools/dataset_converters/ultramnist.py --mnist FOLDER                    # digits of MNIST's IDX files
     python tools/dataset_converters/ultramnist.py --digits 1 3 --side 128 --out data/digits-128   # small images
 
-Three to five digits (``--digits``) lie on a canvas and do not overlap. Sums are uniform over the classes, combinations
-of digits uniform over those with that sum, sizes uniform in their logarithm. Without MNIST, digits are the 1797 real
-ones (8 x 8 px) that the PyPI wheel of scikit-learn carries. Digits of the test images occur in no training image.
+Three to five digits (``--digits``) lie on a canvas and do not overlap. Sums are uniform over the classes, then the
+number of digits, then their combinations with that sum; sizes are uniform in their logarithm. Without MNIST, digits are
+the 1797 real ones (8 x 8 px) that the PyPI wheel of scikit-learn carries. Digits of the test images occur in no
+training image.
 
 Writes ``OUT/{train,test}.csv`` (id, digit_sum) and ``OUT/{train,test}/ID.png``. The same seed gives the same files,
 however many workers draw them; images that are there are not drawn again.
@@ -81,11 +82,10 @@ def _read_idx(folder: Path, name: str, axes: int) -> NDArray[np.uint8]:
 
 
 @functools.cache
-def combinations(total: int, fewest: int, most: int) -> list[tuple[int, ...]]:
+def combinations(total: int, count: int) -> list[tuple[int, ...]]:
     """All sorted combinations of so many digits with this sum."""
-    counts = range(fewest, most + 1)
-    found = (itertools.combinations_with_replacement(range(10), n) for n in counts)
-    return [digits for group in found for digits in group if sum(digits) == total]
+    found = itertools.combinations_with_replacement(range(10), count)
+    return [digits for digits in found if sum(digits) == total]
 
 
 def draw(
@@ -109,8 +109,10 @@ def draw(
     Returns:
         (side, side) uint8.
     """
-    options = combinations(total, *counts)
-    values = options[rng.integers(len(options))]
+    fewest, most = counts
+    options = [found for n in range(fewest, most + 1) if (found := combinations(total, n))]
+    same_count = options[rng.integers(len(options))]
+    values = same_count[rng.integers(len(same_count))]
     while True:
         lengths = np.exp(rng.uniform(*np.log(sizes), len(values))).round().astype(int)
         boxes: list[tuple[int, int, int]] = []
@@ -170,13 +172,13 @@ def main(argv: list[str] | None = None) -> None:
         metavar=('FEWEST', 'MOST'),
         help='of an image',
     )
-    parser.add_argument('--train', type=int, default=1600, help='number of images')
-    parser.add_argument('--test', type=int, default=400, help='number of images')
+    parser.add_argument('--train', type=int, default=6400, help='number of images')
+    parser.add_argument('--test', type=int, default=800, help='number of images')
     parser.add_argument('--smallest', type=int, default=14, help='side of a digit [px]')
     parser.add_argument(
         '--largest',
         type=int,
-        help='side of a digit [px]; 252, or a quarter of the side (all of it if there may be a single one)',
+        help='side of a digit [px]; 252, or a third of the side (all of it if there may be a single one)',
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=2)
@@ -187,7 +189,7 @@ def main(argv: list[str] | None = None) -> None:
     if not 1 <= fewest <= most <= 9:
         parser.error(f'--digits must be two rising numbers of 1 to 9, got {fewest} {most}')
     room = args.side if fewest == 1 else args.side // 3
-    args.largest = args.largest or min(252, room if fewest == 1 else args.side // 4)
+    args.largest = args.largest or min(252, room)
     if not 1 <= args.smallest <= args.largest <= room or args.smallest * most > args.side:
         parser.error(
             f'{fewest} to {most} digits of {args.smallest} to {args.largest} px do not fit onto '

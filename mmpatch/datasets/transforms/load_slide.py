@@ -28,7 +28,7 @@ class LoadSlide(BaseTransform):
         size: Side of the image to give [px].
         pad_value: Grey value around the slide.
         on_error: What to do about a slide that cannot be read: ``'raise'``, or ``'skip'`` it, which
-            logs the file and lets the data set draw another one in training.
+            logs the file and how many there were, and lets the data set draw another one in training.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -41,6 +41,7 @@ class LoadSlide(BaseTransform):
         if on_error not in ('raise', 'skip'):
             raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
         self.on_error = on_error
+        self.skipped = 0
         self.size = size
         self.pad_value = pad_value
 
@@ -55,7 +56,12 @@ class LoadSlide(BaseTransform):
         except (FileNotFoundError, ValueError) as error:
             if self.on_error == 'raise':
                 raise
-            print_log(f'skipped: {error}', logger='current', level=logging.WARNING)
+            self.skipped += 1
+            print_log(
+                f'skipped ({self.skipped} by this process so far): {error}',
+                logger='current',
+                level=logging.WARNING,
+            )
             return None
         image = np.full((self.size, self.size, channels), self.pad_value, dtype=pixels.dtype)
         top, left = ((self.size - length) // 2 for length in inner)

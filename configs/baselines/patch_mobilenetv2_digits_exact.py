@@ -1,0 +1,5 @@
+# ../patch_mobilenetv2_digits.py with the exact gradient: one step a batch, as many as the sampled one makes.
+#   python tools/train.py configs/baselines/patch_mobilenetv2_digits_exact.py
+_base_ = ['../patch_mobilenetv2_digits.py']
+train_cfg = dict(gradient=dict(_delete_=True, type='exact', chunk_size=4))
+optim_wrapper = dict(accumulative_counts=1)
