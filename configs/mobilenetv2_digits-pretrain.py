@@ -1,5 +1,5 @@
 # Where all classifiers of the bundled digits start from: a stock MobileNetV2 on small images of one to three digits.
-#   python tools/dataset_converters/ultramnist.py --digits 1 3 --smallest 8 --side 128 --train 8000 --out data/digits-128
+#   python tools/dataset_converters/ultramnist.py --digits 1 3 --side 128 --train 8000 --out data/digits-128
 #   python tools/train.py configs/mobilenetv2_digits-pretrain.py
 _base_ = [
     '_base_/models/mobilenetv2_cls.py',

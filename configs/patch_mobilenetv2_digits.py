@@ -27,7 +27,8 @@ model = dict(
 )
 default_hooks = dict(visualization=dict(max_images=16))
 max_epochs = 3
-train_cfg = dict(max_epochs=max_epochs, val_interval=1)
+train_cfg = dict(max_epochs=max_epochs, val_interval=1, inner_iterations=2)
+optim_wrapper = dict(accumulative_counts=1)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
     dict(

@@ -20,7 +20,6 @@ model = dict(
     ),
 )
 train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=3, val_interval=1)
-optim_wrapper = dict(accumulative_counts=1)
 custom_hooks = [
     dict(
         type='mmpatch.BaselineSettingsHook',

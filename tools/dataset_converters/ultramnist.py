@@ -174,7 +174,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument('--train', type=int, default=6400, help='number of images')
     parser.add_argument('--test', type=int, default=800, help='number of images')
-    parser.add_argument('--smallest', type=int, default=14, help='side of a digit [px]')
+    parser.add_argument('--smallest', type=int, default=8, help='side of a digit [px]')
     parser.add_argument(
         '--largest',
         type=int,
