@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from mmpatch.utils import load_config
+from mmpatch.utils import check_weights, load_config
 
 #: Epochs or iterations of a training that a time ends.
 NO_END = 10**9
@@ -84,6 +84,7 @@ def main() -> None:
     cfg = load_config(
         args.config, work_dir=args.work_dir, launcher=args.launcher, options=args.cfg_options
     )
+    check_weights(cfg)
     if args.amp:
         cfg.optim_wrapper.type = (
             'AmpOptimWrapper' if torch.cuda.is_available() else 'mmpatch.BF16OptimWrapper'

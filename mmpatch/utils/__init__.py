@@ -1,11 +1,12 @@
 """Helpers of the command line tools."""
 
-from .config_check import check_config
+from .config_check import check_config, check_weights
 from .launch import load_config
 from .memory import peak_memory, resident_memory
 
 __all__ = [
     'check_config',
+    'check_weights',
     'load_config',
     'peak_memory',
     'resident_memory',

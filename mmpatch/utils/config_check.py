@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -68,6 +69,26 @@ def check_config(cfg: Config) -> None:
     for place, node in _typed_nodes(cfg.to_dict(), ''):
         if str(node['type']).startswith('mmpatch.'):
             _check_arguments(node, place)
+
+
+def check_weights(cfg: Config) -> None:
+    """Check that files of weights that a model starts from exist.
+
+    Args:
+        cfg: A whole training config.
+
+    Raises:
+        FileNotFoundError: Names the file, the part of the model, and what to do.
+    """
+    for place, node in _typed_nodes(cfg.to_dict().get('model') or {}, 'model'):
+        path = str(node.get('checkpoint', ''))
+        if node['type'] != 'Pretrained' or '://' in path or os.path.isfile(path):
+            continue
+        raise FileNotFoundError(
+            f'{place.removesuffix(".init_cfg")} starts from the weights {path}, but there is no '
+            f'such file in {os.getcwd()}. Make them first (the first lines of the config say how), '
+            f'or start from random ones: --cfg-options {place}=None'
+        )
 
 
 def _check_arguments(node: dict[str, Any], place: str) -> None:

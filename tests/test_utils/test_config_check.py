@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
-from mmpatch.utils import check_config, load_config
+from mmpatch.utils import check_config, check_weights, load_config
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'patch_fcos_yellowstone.py'
@@ -33,6 +33,20 @@ def test_misspelt_keys(options: dict[str, Any], message: str) -> None:
     cfg.merge_from_dict(options)
     with pytest.raises(ValueError, match=message):
         check_config(cfg)
+
+
+def test_weights_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cfg = Config.fromfile(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    message = r'model.backbone starts from .*lite0_imagenet.pth, but .*model.backbone.init_cfg=None'
+    with pytest.raises(FileNotFoundError, match=message):
+        check_weights(cfg)
+    weights = tmp_path / cfg.model.backbone.init_cfg.checkpoint
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    check_weights(cfg)
+    cfg.model.backbone.init_cfg.checkpoint = 'torchvision://resnet50'
+    check_weights(cfg)
 
 
 def test_variables_of_the_author_are_fine() -> None:
