@@ -44,7 +44,8 @@ def test_what_is_no_slide(slide: Path) -> None:
     slide.write_bytes(slide.read_bytes()[:5000])
     with pytest.raises(ValueError, match=r'slide.tiff'):
         LoadSlide(size=64).transform(dict(img_path=str(slide)))
-    assert LoadSlide(size=64, on_error='skip').transform(dict(img_path=str(slide))) is None
+    skipping = LoadSlide(size=64, on_error='skip')
+    assert skipping.transform(dict(img_path=str(slide))) is None and skipping.skipped == 1
 
 
 def test_a_slide_in_its_file_is_classified_as_in_memory(slide: Path) -> None:
