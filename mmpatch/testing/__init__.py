@@ -1,5 +1,6 @@
-"""Help for tests: generated data."""
+"""Help for tests: generated data, command line tools as modules."""
 
 from .fake_data import make_coco_tree, make_mask_tree, make_soda_d_tree
+from .tools import load_tool
 
-__all__ = ['make_coco_tree', 'make_mask_tree', 'make_soda_d_tree']
+__all__ = ['load_tool', 'make_coco_tree', 'make_mask_tree', 'make_soda_d_tree']

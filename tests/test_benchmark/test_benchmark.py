@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from mmengine.config import Config
 
 from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
 from mmpatch.benchmark.models import analytic_need, patch_cfg, stock_cfg
+from mmpatch.testing import load_tool
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/analysis_tools/benchmark.py'
@@ -75,18 +75,10 @@ def test_tables(tmp_path: Path) -> None:
     plot([r for r in results() if r.seconds is None], tmp_path / 'needs.png')
 
 
-def load_tool() -> Any:
-    spec = importlib.util.spec_from_file_location('benchmark_tool', TOOL)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_tool_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tool = load_tool()
+    tool = load_tool('analysis_tools/benchmark')
     measured: list[Cell] = []
 
     def measure(cell: Cell, limit: int) -> Result:
@@ -107,5 +99,7 @@ def test_the_tool_goes_on_where_it_stopped(
 
 
 def test_what_cannot_run_is_not_started() -> None:
-    result = load_tool().measure(Cell('full', 'fcos-r50', 16384), 8 * 2**30)
+    result = load_tool('analysis_tools/benchmark').measure(
+        Cell('full', 'fcos-r50', 16384), 8 * 2**30
+    )
     assert result.seconds is None and result.need > 200 * 2**30

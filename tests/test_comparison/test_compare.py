@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mmengine.logging import MessageHub
 from PIL import Image
 
 from mmpatch.comparison import Run, runs, table, to_csv
-from mmpatch.testing import make_mask_tree
+from mmpatch.testing import load_tool, make_mask_tree
 
 ROOT = Path(__file__).parents[2]
-
-
-def load_tool() -> Any:
-    spec = importlib.util.spec_from_file_location('compare_tool', ROOT / 'tools/compare.py')
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.slow
@@ -46,7 +36,7 @@ def test_segmentors_beside_each_other(
     for loader, split in (('train', 'train'), ('val', 'test'), ('test', 'test')):
         arguments.append(f'{loader}_dataloader.dataset.data_root={data}/{split}')
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    tool = load_tool()
+    tool = load_tool('compare')
     tool.main(arguments)
     text = (tmp_path / 'out/table.md').read_text()
     lines = [[cell.strip() for cell in line.split('|')] for line in text.splitlines()]
@@ -70,7 +60,7 @@ def test_seeds_for_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     config, out = str(ROOT / 'configs/baselines/unet_nuclei.py'), str(tmp_path / 'out')
     seeds = ['--minutes', '0.05', '--seeds', '0', '1']
-    load_tool().main([config, '--out', out, *seeds, '--cfg-options', *settings])
+    load_tool('compare').main([config, '--out', out, *seeds, '--cfg-options', *settings])
     found = [json.loads(p.read_text()) for p in sorted((tmp_path / 'out').glob('*/run.json'))]
     assert [run['name'] for run in found] == ['unet_nuclei'] * 2
     assert all(3 <= run['seconds'] < 10 for run in found)
@@ -79,7 +69,7 @@ def test_seeds_for_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tool = load_tool()
+    tool = load_tool('compare')
     for configs, message in (
         (['a.py'], 'no config at a.py'),
         ([str(ROOT / 'configs/patch_unet_nuclei.py')] * 2, 'two configs have the same name'),

@@ -1,7 +1,6 @@
 """browse_patches shows what a training draws."""
 
 import copy
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,20 +15,13 @@ from PIL import Image
 from mmpatch.engine.gradients import SampledGradient
 from mmpatch.engine.loops.patchgd_loops import PatchGDMixin
 from mmpatch.patching import PatchBatch
-from mmpatch.testing import make_coco_tree
+from mmpatch.testing import load_tool, make_coco_tree
 from mmpatch.testing.tiny_detector import detector_cfg
-
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'browse_patches.py'
 
 
 @pytest.fixture
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location('tool_browse_patches', TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('analysis_tools/browse_patches')
 
 
 @pytest.fixture

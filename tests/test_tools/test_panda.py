@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -12,16 +10,12 @@ import numpy as np
 import pytest
 import rasterio
 
+from mmpatch.testing import load_tool
+
 
 @pytest.fixture(scope='module')
 def tool() -> ModuleType:
-    path = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'panda.py'
-    spec = importlib.util.spec_from_file_location('panda', path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules['panda'] = module  # functions travel to worker processes by name
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('dataset_converters/panda')
 
 
 @pytest.fixture

@@ -1,25 +1,18 @@
 """The command line of plot_losses."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from mmpatch.testing import load_tool
 from mmpatch.visualization import plot_losses
-
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'plot_losses.py'
 
 
 @pytest.fixture
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location('tool_plot_losses', TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('analysis_tools/plot_losses')
 
 
 def test_plot(tmp_path: Path, tool: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:

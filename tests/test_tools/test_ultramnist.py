@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -12,16 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmpatch.testing import load_tool
+
 
 @pytest.fixture(scope='module')
 def tool() -> ModuleType:
-    path = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'ultramnist.py'
-    spec = importlib.util.spec_from_file_location('ultramnist', path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules['ultramnist'] = module  # functions travel to worker processes by name
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('dataset_converters/ultramnist')
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import nn
 from mmpatch.engine.gradients import ExactGradient, SampledGradient
 from mmpatch.engine.verification import crop_sample, verify_gradient
 from mmpatch.patching import PatchSchedule
-from mmpatch.testing import tiny_segmentor
+from mmpatch.testing import load_tool, tiny_segmentor
 from mmpatch.testing.tasks import TASKS, Task
 from mmpatch.testing.tiny_detector import image, sample
 
@@ -108,15 +107,6 @@ def test_a_crop_of_masks() -> None:
     assert torch.equal(cut.gt_sem_seg.data, data.gt_sem_seg.data[:, :64, :64])
 
 
-def load_tool() -> Any:
-    path = ROOT / 'tools/analysis_tools/verify_gradient.py'
-    spec = importlib.util.spec_from_file_location('verify_gradient_tool', path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize(
     ('config', 'module'),
     [
@@ -133,7 +123,7 @@ def test_the_tool_on_the_bundled_configs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
-    tool = load_tool()
+    tool = load_tool('analysis_tools/verify_gradient')
     arguments = ['--gradient', gradient, '--synthetic', '--patches', '2']
     code = tool.main([config, *arguments, '--cfg-options', 'model.patch_size=64'])
     said = capsys.readouterr().out
