@@ -1,5 +1,11 @@
 """Evaluation, registered with scope ``mmpatch``."""
 
-from .metrics import PatchCocoMetric, SODADMetric
+from .metrics import (
+    MissRateMetric,
+    PatchCocoMetric,
+    PatchSegMetric,
+    SODADMetric,
+    WeightedKappa,
+)
 
-__all__ = ['PatchCocoMetric', 'SODADMetric']
+__all__ = ['MissRateMetric', 'PatchCocoMetric', 'PatchSegMetric', 'SODADMetric', 'WeightedKappa']

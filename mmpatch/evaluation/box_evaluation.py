@@ -23,6 +23,10 @@ COCO_AREAS: AreaRanges = {
     'l': (96.0**2, 1e10),
 }
 RECALL_IOU = 0.5
+#: False positives an image at which miss rates are read.
+FALSE_POSITIVES = 10.0 ** np.linspace(-2, 0, 9)
+#: Miss rate that stands for 0 in a mean of logarithms.
+SMALLEST_MISS_RATE = 1e-10
 
 
 def index_coco(
@@ -139,6 +143,33 @@ class BoxEvaluation:
             hit = (match['dtMatches'][threshold] > 0) & ~match['dtIgnore'][threshold].astype(bool)
             found += int((hit & (np.asarray(match['dtScores']) >= min_score)).sum())
         return found / boxes if boxes else -1.0
+
+    def miss_rate(self, num_images: int) -> float:
+        """Return the log-average miss rate at IoU 0.5, over all classes; -1 if there are no boxes.
+
+        The geometric mean of the miss rates at 0.01, 0.018, ..., 1 false positives an image; where
+        there are always more, nothing is found.
+
+        Args:
+            num_images: Images, those without box and detection included.
+
+        Source: Dollar et al., Pedestrian Detection: An Evaluation of the State of the Art, TPAMI
+        2012.
+        """
+        threshold = self._threshold(RECALL_IOU)
+        boxes = sum(int((np.asarray(m['gtIgnore']) == 0).sum()) for m in self._matches)
+        if not boxes:
+            return -1.0
+        scores = np.concatenate([m['dtScores'] for m in self._matches])
+        hits = np.concatenate([m['dtMatches'][threshold] > 0 for m in self._matches])
+        counts = ~np.concatenate([m['dtIgnore'][threshold] for m in self._matches]).astype(bool)
+        order = np.argsort(-scores[counts], kind='mergesort')
+        hits = hits[counts][order]
+        false_positives = np.cumsum(~hits) / num_images
+        recalls = np.concatenate([[0.0], np.cumsum(hits) / boxes])
+        # The last detection up to which there are no more false positives than allowed.
+        reached = recalls[np.searchsorted(false_positives, FALSE_POSITIVES, side='right')]
+        return float(np.exp(np.log(np.maximum(1 - reached, SMALLEST_MISS_RATE)).mean()))
 
     def _threshold(self, iou: float) -> int:
         """Return the index of an IoU threshold."""
