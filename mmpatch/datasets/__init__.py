@@ -4,6 +4,7 @@ from .patch_coco_dataset import PatchCocoDataset
 from .patch_csv_dataset import PandaDataset, PatchCsvDataset, UltraMNISTDataset
 from .patch_seg_dataset import PatchSegDataset
 from .sodad_dataset import SODADDataset
+from .tju_dhd_dataset import TJUDHDPedestrianDataset, TJUDHDTrafficDataset
 from .transforms import LoadPatchImage, LoadSlide, PackRasterScene, PackRasterSlide
 
 __all__ = [
@@ -16,5 +17,7 @@ __all__ = [
     'PatchCsvDataset',
     'PatchSegDataset',
     'SODADDataset',
+    'TJUDHDPedestrianDataset',
+    'TJUDHDTrafficDataset',
     'UltraMNISTDataset',
 ]

@@ -20,6 +20,7 @@ SODA_D_CLASSES = (
     'warning-cone',
 )
 SODA_D_IGNORE_ID = 10
+TJU_DHD_CLASSES = ('Pedestrian', 'Cyclist', 'Car', 'Truck', 'Van')
 
 
 def make_coco_tree(
@@ -91,6 +92,49 @@ def make_soda_d_tree(
         for annotation in coco['annotations']:
             del annotation['iscrowd']
         path = folder / 'Annotations' / f'{split}.json'
+        path.write_text(json.dumps(coco), encoding='utf-8')
+    return root
+
+
+def make_tju_dhd_tree(
+    root: Path,
+    image_size: tuple[int, int] = (160, 120),
+    num_images: int = 2,
+    objects: int = 6,
+    seed: int = 0,
+) -> Path:
+    """Write a tree with the layout of TJU-DHD's traffic scenes, and of the pedestrians among them.
+
+    Annotations of pedestrians have ``vis_ratio``, ``height`` and ``ignore``.
+
+    Args:
+        root: Folder to write to, the ``data/TJU-DHD`` of the configs; made if missing.
+        image_size: Width and height [px].
+        num_images: Images a split.
+        objects: Boxes an image.
+        seed: Seed of sizes, places and noise.
+
+    Returns:
+        ``root``.
+    """
+    rng = np.random.default_rng(seed)
+    traffic = root / 'dhd_traffic'
+    pedestrians = root / 'dhd_pedestrian' / 'ped_traffic' / 'annotations'
+    for folder in (traffic / 'annotations', pedestrians):
+        folder.mkdir(parents=True, exist_ok=True)
+    for split in ('train', 'val'):
+        files = [f'{split}{number:05d}.jpg' for number in range(num_images)]
+        folder = traffic / 'images' / split
+        coco = _draw_images(rng, folder, files, image_size, objects, TJU_DHD_CLASSES)
+        path = traffic / 'annotations' / f'dhd_traffic_{split}.json'
+        path.write_text(json.dumps(coco), encoding='utf-8')
+        coco['categories'] = coco['categories'][:1]
+        coco['annotations'] = [
+            {**a, 'vis_ratio': float(rng.uniform(0, 1)), 'height': a['bbox'][3], 'ignore': 0}
+            for a in coco['annotations']
+            if a['category_id'] == 1
+        ]
+        path = pedestrians / f'dhd_pedestrian_traffic_{split}.json'
         path.write_text(json.dumps(coco), encoding='utf-8')
     return root
 

@@ -8,7 +8,12 @@ import pytest
 from mmengine.config import Config
 
 from mmpatch.registry import DATASETS, METRICS
-from mmpatch.testing import make_coco_tree, make_soda_d_tree
+from mmpatch.testing import (
+    load_tool,
+    make_coco_tree,
+    make_soda_d_tree,
+    make_tju_dhd_tree,
+)
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets'
 
@@ -56,7 +61,37 @@ def test_soda_d(tmp_path: Path) -> None:
         assert METRICS.build(cfg[evaluator]).default_prefix == 'soda_d'
 
 
-@pytest.mark.parametrize('name', ['soda_d', 'yellowstone'])
+@pytest.mark.parametrize('name', ['tju_traffic', 'tju_pedestrian'])
+def test_tju_dhd(tmp_path: Path, name: str) -> None:
+    make_tju_dhd_tree(tmp_path, num_images=1, objects=12)
+    cfg = _load(name, f'{tmp_path}/')
+    for split in ('train', 'val', 'test'):
+        data = DATASETS.build(cfg[f'{split}_dataloader']['dataset'])
+        sample = data[0]['data_samples']
+        assert (sample.img_shape, sample.ori_shape) == ((4096, 4096), (120, 160))
+        found = len(sample.gt_instances)
+        assert (found == 12) if name == 'tju_traffic' else (0 < found < 12)
+    metric = METRICS.build(cfg['val_evaluator'])
+    assert metric.default_prefix == ('coco' if name == 'tju_traffic' else 'pedestrian')
+
+
+def test_coco_mosaic(tmp_path: Path) -> None:
+    source = make_coco_tree(tmp_path, num_images=3, objects=2)
+    tool = load_tool('dataset_converters/coco_mosaic')
+    for split in ('train', 'val'):
+        settings = ['--split', split, '--side', '256', '--columns', '2', '--workers', '1']
+        folders = [str(source), str(tmp_path / 'images'), '--out', str(tmp_path / 'mosaic')]
+        tool.main([*folders, *settings])
+    cfg = _load('coco_mosaic', f'{tmp_path}/mosaic/')
+    for split in ('train', 'val', 'test'):
+        data = cfg[f'{split}_dataloader']['dataset']
+        sample = DATASETS.build({**data, 'metainfo': dict(classes=('tree',))})[0]
+        assert sample['inputs'].shape == (3, 256, 256)
+        assert len(sample['data_samples'].gt_instances) == 6
+    assert METRICS.build(cfg['val_evaluator']).default_prefix == 'coco'
+
+
+@pytest.mark.parametrize('name', ['soda_d', 'yellowstone', 'coco_mosaic'])
 def test_missing_data_stops_with_advice(name: str, tmp_path: Path) -> None:
     cfg = _load(name, f'{tmp_path}/')
     with pytest.raises(FileNotFoundError, match=f'tools/dataset_converters/{name}.py'):

@@ -1,0 +1,11 @@
+# Patch-wise FCOS-R50 on TJU-Ped-traffic at 4096 x 4096.
+#   python tools/train.py configs/patch_fcos_tju-pedestrian.py
+# Smaller memory: model.patch_size=256 train_dataloader.batch_size=1. The data: docs/datasets.md.
+_base_ = [
+    '_base_/models/patch_fcos_r50_fpn.py',
+    '_base_/datasets/tju_pedestrian.py',
+    '_base_/schedules/patchgd_300e_adamw.py',
+    '_base_/default_runtime.py',
+]
+model = dict(bbox_head=dict(num_classes=1))
+default_hooks = dict(checkpoint=dict(save_best='pedestrian/MR_R', rule='less'))
