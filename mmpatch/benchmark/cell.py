@@ -46,7 +46,8 @@ class Cell:
         objects: Objects in the image: boxes, or the foreground of a mask.
         sampling_rate, inner_iterations: Of the sampled gradient.
         small_side: Side of the image for ``'downsampled'`` [px].
-        chunk_size: Patches with gradient at once; 0: one in the exact gradient, all sampled ones.
+        chunk_size: Patches that go through theta1 at once. 0: the config's without gradient; with
+            gradient one in the exact gradient, all sampled ones.
         device: ``'cpu'`` or ``'cuda'``.
         amp: ``'bfloat16'``, ``'float16'`` or empty.
         latent_device: Where Z lives; empty: where theta1 runs.
@@ -187,6 +188,7 @@ def _patch_step(cell: Cell, base: dict[str, Any], memory: dict[str, int]) -> Ste
     latent = dict(device=cell.latent_device or None)
     chunk = cell.chunk_size or (1 if cell.method == 'exact' else None)
     strategy = build_gradient(dict(type=cell.method, chunk_size=chunk, latent=latent))
+    model.chunk_size = cell.chunk_size or model.chunk_size
     schedule = PatchSchedule(cell.sampling_rate, cell.inner_iterations)
 
     def step(image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
