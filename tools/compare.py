@@ -3,15 +3,18 @@
     python tools/compare.py configs/patch_unet_nuclei.py configs/baselines/*unet_nuclei*.py --out work_dirs/nuclei
     python tools/compare.py A.py B.py --out work_dirs/ab --minutes 5 --seeds 0 1 2   # the same time for each
 
-A run that is finished in OUT is not repeated, an interrupted one is resumed. Nothing else should run on the machine;
-with --jobs, every run has the same number of cores to itself.
+A run that is finished in OUT is not repeated, an interrupted one is resumed. One that fails does not stop the others
+and is named at the end. Nothing else should run on the machine; with --jobs, every run has the same number of cores to
+itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -61,17 +64,30 @@ def main(argv: list[str] | None = None) -> None:
     todo = [(config, seed) for seed in args.seeds or [None] for config in args.configs]
     start = time.monotonic()
     runs: dict[int, Run] = {}
+    failures: list[str] = []
     with ThreadPoolExecutor(args.jobs) as pool:
         futures = {pool.submit(run_one, *it, args): number for number, it in enumerate(todo)}
         for future in as_completed(futures):
-            runs[futures[future]] = future.result()
-            done = [runs[number] for number in sorted(runs)]
-            shown = args.metrics or [m for m in METRICS if any(m in run.metrics for run in done)]
-            (args.out / 'table.md').write_text(table(done, shown) + '\n')
-            (args.out / 'table.csv').write_text(to_csv(done, shown))
+            try:
+                runs[futures[future]] = future.result()
+            except RuntimeError as error:  # the others go on
+                failures.append(str(error))
+            text = write_tables([runs[number] for number in sorted(runs)], args)
             minutes = (time.monotonic() - start) / 60
-            print(f'=== {len(done)} of {len(todo)} done after {minutes:.0f} min', flush=True)
-    print(f'\n{table(done, shown)}\n\nwrote {args.out}/table.md and table.csv')
+            ended = len(runs) + len(failures)
+            print(f'=== {ended} of {len(todo)} done after {minutes:.0f} min', flush=True)
+    print(f'\n{text}\n\nwrote {args.out}/table.md and table.csv')
+    if failures:
+        sys.exit('\n'.join(f'error: {failure}' for failure in failures))
+
+
+def write_tables(runs: Sequence[Run], args: argparse.Namespace) -> str:
+    """Write the tables of all runs that are done; returns the one for the terminal."""
+    shown = args.metrics or [m for m in METRICS if any(m in run.metrics for run in runs)]
+    text = table(runs, shown)
+    (args.out / 'table.md').write_text(text + '\n')
+    (args.out / 'table.csv').write_text(to_csv(runs, shown))
+    return text
 
 
 def run_one(config: Path, seed: int | None, args: argparse.Namespace) -> Run:

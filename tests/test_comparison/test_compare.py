@@ -68,6 +68,26 @@ def test_seeds_for_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert ' ± ' in (tmp_path / 'out/table.md').read_text()
 
 
+def test_a_run_that_fails_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fake(config: Path, *_: object) -> Run:
+        if config.stem == 'unet_nuclei-64':
+            raise RuntimeError('train.py failed (exit 1)')
+        return Run(config.stem, 60.0, 10, 1.0, {'seg/image/F1': 50.0})
+
+    tool = load_tool('compare')
+    monkeypatch.setattr(tool, 'train_and_test', fake)
+    folder = ROOT / 'configs/baselines'
+    names = ['unet_nuclei-64', 'unet_nuclei', 'patch_unet_nuclei_exact']
+    configs = [str(folder / f'{name}.py') for name in names]
+    with pytest.raises(SystemExit, match=r'error: train.py failed \(exit 1\)'):
+        tool.main([*configs, '--out', str(tmp_path), '--jobs', '2'])
+    assert '3 of 3 done' in capsys.readouterr().out
+    lines = (tmp_path / 'table.md').read_text().splitlines()
+    assert [line.split('|')[1].strip() for line in lines[2:]] == names[1:]
+
+
 def test_what_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tool = load_tool('compare')
     for configs, message in (
