@@ -13,7 +13,7 @@ from mmpatch.registry import MODELS
 
 @MODELS.register_module()
 class ConvAggregator(BaseModule):
-    """One convolution and a ReLU over (local, global) features, 2F -> F channels.
+    """One convolution, with or without a ReLU, over (local, global) features, 2F -> F channels.
 
     It starts as the identity on the local half and close to zero on the global half. A model
     with freshly added aggregators therefore predicts what it did without them, so that weights
@@ -24,6 +24,7 @@ class ConvAggregator(BaseModule):
         global_patch: Read the global patch's features too.
         kernel_size: Side of the kernel [cells], odd.
         init_std: Standard deviation of the initial weights of the global half.
+        relu: End in a ReLU; it starts as the identity of positive features only.
 
     Raises:
         ValueError: If the kernel size is even.
@@ -35,6 +36,7 @@ class ConvAggregator(BaseModule):
         global_patch: bool = True,
         kernel_size: int = 3,
         init_std: float = 0.01,
+        relu: bool = True,
     ) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
@@ -42,6 +44,7 @@ class ConvAggregator(BaseModule):
         self.channels = channels
         self.radius = kernel_size // 2
         self.init_std = init_std
+        self.relu = relu
         self.conv = nn.Conv2d(
             channels * (1 + global_patch), channels, kernel_size, padding=self.radius
         )
@@ -64,4 +67,5 @@ class ConvAggregator(BaseModule):
             (S, F, h, w); the outer ``radius`` cells miss what lies beyond the window.
         """
         x = local if context is None else torch.cat((local, context.to(local.dtype)), dim=1)
-        return F.relu(self.conv(x))
+        fused: Tensor = self.conv(x)
+        return F.relu(fused) if self.relu else fused

@@ -13,7 +13,7 @@ from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmpatch.patching import Features, Latent, PatchBatch
+from mmpatch.patching import Features, Latent, PatchBatch, Reach
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
@@ -90,6 +90,11 @@ class PatchFCOSHead(LargeImageFCOSHead, TowerSplit):
         #: Cells of the neighbouring patches that theta2 reads: the aggregator's and, for the
         #: 3 x 3 kernels of the last layers, one more.
         self.radius: int = int(self.aggregators[0].radius) + 1  # type: ignore[arg-type]
+
+    @property
+    def reach(self) -> Reach:
+        """theta2 sees a patch and its neighbours alone, unless patches are stacked."""
+        return Reach.NEIGHBOURS if self.layout == 'tile' else Reach.EVERYTHING
 
     # --- theta2 -----------------------------------------------------------------------------
 

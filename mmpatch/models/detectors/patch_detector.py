@@ -9,6 +9,7 @@ import torch
 from mmdet.models.detectors import SingleStageDetector
 from torch import Tensor
 
+from mmpatch.models.dense_heads.stitched_head import StitchedHead
 from mmpatch.models.patch_model import PatchModelMixin, check_strides
 from mmpatch.models.protocol import Totals
 from mmpatch.patching import Features, Latent, PatchBatch, Reach
@@ -17,7 +18,12 @@ from mmpatch.registry import MODELS
 
 @MODELS.register_module()
 class PatchDetector(PatchModelMixin, SingleStageDetector):
-    """theta1: backbone, neck and the head's towers. theta2: the head's aggregator and last layers.
+    """Any single-stage detector of mmdet, patch by patch.
+
+    With a head that can be split, :class:`mmpatch.PatchFCOSHead`, theta1 is the backbone, the neck and
+    the head's towers, theta2 the head's aggregators and last layers, and memory does not depend on
+    the size of the image. With any other head theta1 is the backbone and the neck, theta2 an
+    aggregator and the head as it is; feature maps of the whole image are in memory then.
 
     Under :class:`mmpatch.PatchGDTrainLoop` only the sampled patches carry gradient. Under a stock
     loop ``loss`` holds all patches in memory at once; that is the reference which the patch-wise
@@ -26,7 +32,9 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
     Args:
         backbone, neck, train_cfg, test_cfg, data_preprocessor, init_cfg: As in
             :class:`mmdet.models.SingleStageDetector`.
-        bbox_head: A patch-wise head, such as ``dict(type='mmpatch.PatchFCOSHead', ...)``.
+        bbox_head: Any dense head of mmdet with ``in_channels``, or ``mmpatch.PatchFCOSHead``.
+        aggregator: Before a stock head: settings of its aggregator beside ``channels`` and
+            ``global_patch``, :class:`ConvAggregator` without ReLU by default.
         patch_size, halo, blend, chunk_size, global_patch, small_images: See :class:`PatchModelMixin`.
 
     Raises:
@@ -43,22 +51,38 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         patch_size: int,
         halo: int = 0,
         global_patch: bool = True,
+        aggregator: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        head = dict(bbox_head or {})
+        splits = _is_patch_wise(head)
         super().__init__(
             backbone,
             neck,
-            {**(bbox_head or {}), 'global_patch': global_patch},
+            {**head, 'global_patch': global_patch} if splits else head,
             *args,
             patch_size=patch_size,
             halo=halo,
             global_patch=global_patch,
             **kwargs,
         )
-        if not hasattr(self.bbox_head, 'towers'):
-            raise TypeError(
-                'PatchDetector needs a head that can be split into towers and last layers, such '
-                f"as 'mmpatch.PatchFCOSHead'; got {type(self.bbox_head).__name__}"
+        self._stitched: StitchedHead | None = None
+        if not splits:
+            self.aggregator = MODELS.build(
+                dict(
+                    type='mmpatch.ConvAggregator',
+                    relu=False,
+                    channels=head['in_channels'],
+                    global_patch=global_patch,
+                )
+                | (aggregator or {})
+            )
+            self._stitched = StitchedHead(self.bbox_head, self.aggregator)
+            return
+        if aggregator is not None:
+            raise ValueError(
+                f'{type(self.bbox_head).__name__} has aggregators of its own: give their settings '
+                'to the head, bbox_head=dict(aggregator=...)'
             )
         strides = self.bbox_head.strides
         check_strides(patch_size, halo, strides)
@@ -71,35 +95,43 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
             )
 
     @property
+    def parts(self) -> Any:
+        """theta2, and what of the head belongs to theta1: the head itself if it knows of patches."""
+        return self._stitched or self.bbox_head
+
+    @property
     def reach(self) -> Reach:
-        """theta2 sees a patch and its neighbours alone, unless patches are stacked."""
-        return Reach.NEIGHBOURS if self.bbox_head.layout == 'tile' else Reach.EVERYTHING
+        """How much of an image the loss of a patch depends on; the head says."""
+        reach: Reach = self.parts.reach
+        return reach
 
     def extract_patches(self, patches: Tensor) -> Features:
-        """Backbone, neck and towers, (K, C, side, side) -> 2L maps (K, F, h_l, w_l)."""
+        """Backbone, neck and the head's part of theta1, (K, C, side, side) -> maps (K, F, h_l, w_l)."""
         patches = patches.contiguous(memory_format=self.memory_format)
-        features: Features = self.bbox_head.towers(self.extract_feat(patches))
-        strides = [*self.bbox_head.strides, *self.bbox_head.strides]
+        features: Features = self.parts.towers(self.extract_feat(patches))
         count, side = len(patches), patches.shape[-1]
-        expected = [(count, side // s, side // s) for s in strides]
+        sides = [f.shape[2] for f in features]
+        if self.parts is self.bbox_head:
+            sides = [side // stride for stride in self.bbox_head.strides * 2]
+        expected = [(count, length, length) for length in sides]
         got = [(len(f), *f.shape[2:]) for f in features]
-        if got != expected:
+        if got != expected or any(side % length for length in sides):
             raise ValueError(
-                f'{type(self.bbox_head).__name__}.towers must return {len(expected)} maps for '
-                f'{count} windows of {side} px, (windows, h, w) = {expected}, those of the class '
-                f'tower first; it returned {got}'
+                f'{type(self.parts).__name__}.towers must return {len(expected)} maps for '
+                f'{count} windows of {side} px, (windows, h, w) = {expected} with sides that '
+                f'divide {side}, those of the class tower first; it returned {got}'
             )
         return features
 
     def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch:
         """Cut the images (C, H, W) of a training batch and prepare its labels."""
         batch = self.cut_images(inputs)
-        batch.targets = self.bbox_head.prepare(batch, data_samples)
+        batch.targets = self.parts.prepare(batch, data_samples)
         return batch
 
     def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
         """Frames whose loss an inner iteration on the patches ``chosen`` counts; (S,)."""
-        scored: Tensor = self.bbox_head.scored(batch, chosen)
+        scored: Tensor = self.parts.scored(batch, chosen)
         return scored
 
     def loss_at(
@@ -111,7 +143,7 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         totals: Totals | None = None,
     ) -> dict[str, Tensor]:
         """Shares of the batch's losses at the scored frames."""
-        losses: dict[str, Tensor] = self.bbox_head.loss_at(batch, latent, context, scored)
+        losses: dict[str, Tensor] = self.parts.loss_at(batch, latent, context, scored)
         return losses
 
     def loss(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any) -> dict[str, Tensor]:
@@ -119,7 +151,7 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         batch = self.cut(batch_inputs, batch_data_samples)
         everything = torch.arange(batch.num_patches)
         latent = Latent.of_live(batch, self.encode(batch, everything))
-        scored = self.bbox_head.scored(batch, everything)
+        scored = self.parts.scored(batch, everything)
         return self.loss_at(batch, latent, self.encode_global(batch), scored)
 
     def predict(
@@ -139,7 +171,7 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         for image, sample in zip(batch_inputs, batch_data_samples):
             batch = self.cut_images([image])
             outs = self._maps(batch)
-            results.append(self.bbox_head.predict_image(batch, outs, sample.metainfo, rescale))
+            results.append(self.parts.predict_image(batch, outs, sample.metainfo, rescale))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
@@ -152,6 +184,12 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         parts = []
         for latent, context, part in self.sweep(batch):
             whole = self.reach is Reach.EVERYTHING
-            frames = self.bbox_head.scored(batch, part) if whole else part
-            parts.append(self.bbox_head.maps(batch, latent, context, frames))
+            frames = self.parts.scored(batch, part) if whole else part
+            parts.append(self.parts.maps(batch, latent, context, frames))
         return tuple([torch.cat(level) for level in zip(*kind)] for kind in zip(*parts))
+
+
+def _is_patch_wise(head: dict[str, Any]) -> bool:
+    """Whether a head of these settings can be split into towers and last layers."""
+    found = MODELS.get(str(head.get('type')))
+    return found is not None and hasattr(found, 'towers')

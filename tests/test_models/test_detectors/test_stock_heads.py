@@ -1,0 +1,157 @@
+"""Detectors that know nothing of patches, patch by patch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+
+from mmpatch.engine.gradients import BatchContext, build_gradient
+from mmpatch.testing.tiny_detector import build, detector_cfg, image, sample
+
+GN = dict(type='GN', num_groups=4, requires_grad=True)
+RETINA = dict(
+    type='RetinaHead',
+    num_classes=3,
+    in_channels=16,
+    feat_channels=16,
+    stacked_convs=1,
+    anchor_generator=dict(
+        type='AnchorGenerator',
+        octave_base_scale=4,
+        scales_per_octave=1,
+        ratios=[1.0],
+        strides=[8, 16, 32],
+    ),
+    bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
+)
+RETINA_TRAIN = dict(
+    assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0),
+    sampler=dict(type='PseudoSampler'),
+    allowed_border=-1,
+    pos_weight=-1,
+)
+YOLOX = dict(
+    type='YOLOXHead', num_classes=3, in_channels=16, feat_channels=16, stacked_convs=1, norm_cfg=GN
+)
+CENTERNET = dict(
+    type='CenterNetHead',
+    num_classes=3,
+    in_channels=16,
+    feat_channels=16,
+    loss_center_heatmap=dict(type='GaussianFocalLoss', loss_weight=1.0),
+    loss_wh=dict(type='L1Loss', loss_weight=0.1),
+    loss_offset=dict(type='L1Loss', loss_weight=1.0),
+)
+CENTERNET_NECK = dict(
+    type='CTResNetNeck',
+    in_channels=64,
+    num_deconv_filters=(32, 16),
+    num_deconv_kernels=(4, 4),
+    use_dcn=False,
+)
+STOCK = {
+    'retinanet': (
+        'RetinaNet',
+        dict(
+            bbox_head=RETINA,
+            train_cfg=RETINA_TRAIN,
+            test_cfg=dict(
+                nms_pre=100,
+                score_thr=0.0,
+                nms=dict(type='nms', iou_threshold=0.5),
+                max_per_img=50,
+            ),
+        ),
+    ),
+    'yolox': (
+        'YOLOX',
+        dict(
+            bbox_head=YOLOX,
+            train_cfg=dict(assigner=dict(type='SimOTAAssigner', center_radius=2.5)),
+            test_cfg=dict(score_thr=0.0, nms=dict(type='nms', iou_threshold=0.65)),
+        ),
+    ),
+    'centernet': (
+        'CenterNet',
+        dict(
+            bbox_head=CENTERNET,
+            neck=CENTERNET_NECK,
+            train_cfg=None,
+            test_cfg=dict(topk=50, local_maximum_kernel=3, max_per_img=50),
+        ),
+    ),
+}
+
+
+def patch_wise(name: str, **overrides: Any) -> Any:
+    cfg = detector_cfg(**overrides)
+    cfg.update(STOCK[name][1])
+    if name == 'centernet':
+        cfg['backbone'] = {**cfg['backbone'], 'out_indices': (3,)}
+    return build(cfg, double=False)  # mmdet's anchors are float32
+
+
+def stock(name: str) -> Any:
+    cfg = detector_cfg()
+    del cfg['patch_size']
+    cfg.update(STOCK[name][1], type=STOCK[name][0])
+    cfg['data_preprocessor'] = {**cfg['data_preprocessor'], 'type': 'mmdet.DetDataPreprocessor'}
+    if name == 'centernet':
+        cfg['backbone'] = {**cfg['backbone'], 'out_indices': (3,)}
+    return build(cfg, double=False)
+
+
+@pytest.mark.parametrize('name', STOCK)
+def test_one_patch_is_the_stock_detector(name: str) -> None:
+    """Equality 2, with an aggregator that is the identity."""
+    ours, other = patch_wise(name, patch_size=128, global_patch=False).train(), stock(name).train()
+    ours.aggregator.init_weights()
+    ours.aggregator.conv.weight.data.zero_()
+    torch.nn.init.dirac_(ours.aggregator.conv.weight.data)
+    torch.nn.init.zeros_(ours.aggregator.conv.bias.data)
+    missing = ours.load_state_dict(other.state_dict(), strict=False).missing_keys
+    assert all(key.startswith('aggregator.') for key in missing)
+    pixels, data = image(128, 128), sample(128, 128, 4, double=False)
+    data.set_metainfo(dict(pad_shape=(128, 128), batch_input_shape=(128, 128)))
+    data.set_metainfo(dict(border=(0, 128, 0, 128)))
+    pre = other.data_preprocessor
+    inputs = (pixels[None].flip(1).float() - pre.mean) / pre.std
+    found, expected = ours.loss([pixels], [data]), other.loss(inputs, [data])
+    assert set(found) == set(expected)
+    for key, value in expected.items():
+        parts = value if isinstance(value, list) else [value]
+        mine = found[key] if isinstance(value, list) else [found[key]]
+        for a, b in zip(mine, parts, strict=True):
+            assert torch.allclose(a, b, rtol=1e-5), key
+    boxes = [
+        ours.eval().predict([pixels], [data])[0].pred_instances,
+        other.eval().predict(inputs, [data])[0].pred_instances,
+    ]
+    assert len(boxes[0]) == len(boxes[1]) > 0
+    assert torch.allclose(boxes[0].bboxes, boxes[1].bboxes, atol=1e-3)
+
+
+@pytest.mark.parametrize('name', STOCK)
+@pytest.mark.parametrize('gradient', ['exact', 'sampled'])
+def test_the_gradient_is_that_of_autograd(name: str, gradient: str) -> None:
+    """Equalities 3 and 4; images of different sizes."""
+    model = patch_wise(name, patch_size=64, norm_eval=True).train()
+    images = [image(130, 100), image(64, 128, seed=1)]
+    samples = [sample(130, 100, 4, double=False), sample(64, 128, 3, seed=1, double=False)]
+    loss, _ = model.parse_losses(model.loss(images, samples))
+    loss.backward()
+    expected = {k: p.grad.clone() for k, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    batch = model.cut(images, samples)
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=1_000)
+    wrapper.initialize_count_status(model, 0, -1)
+    draws = [torch.arange(batch.num_patches)]
+    strategy = build_gradient(dict(type=gradient, chunk_size=2))
+    strategy(BatchContext(model, batch, draws, wrapper, ['a', 'b']))
+    for key, parameter in model.named_parameters():
+        if key in expected:
+            error = (parameter.grad * 1_000 - expected[key]).norm()
+            assert error <= 1e-4 * expected[key].norm().clamp(min=1e-3), key
