@@ -136,6 +136,7 @@ setup(
             'onedl-mmsegmentation>=1.4.2,<1.5',
             'onedl-mmpretrain>=1.3.6,<1.4',
             'rasterio',
+            'sahi',
             'timm',
         ],
         'upstream': [
@@ -145,6 +146,7 @@ setup(
             'mmsegmentation>=1.2.2,<1.3',
             'mmpretrain>=1.2.0,<1.3',
             'rasterio',
+            'sahi',
             'timm',
         ],
     },

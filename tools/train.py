@@ -43,6 +43,11 @@ def parse_args() -> argparse.Namespace:
         'patches go through the model in chunks that keep it, with the same result',
     )
     parser.add_argument(
+        '--memory-limit',
+        help='end the training with an error once it has taken more than this, such as 4GiB, and say '
+        'how much; a patch-wise training gets it as its memory budget as well',
+    )
+    parser.add_argument(
         '--minutes',
         type=float,
         help="train for this time in place of the config's epochs or iterations; the learning rate "
@@ -78,6 +83,14 @@ def set_time_budget(cfg: Config, minutes: float) -> None:
     ]
 
 
+def set_memory_limit(cfg: Config, limit: str) -> None:
+    """Let the training fit into the limit if it can, and end if it does not."""
+    if 'PatchGD' in str(cfg.train_cfg.get('type')):
+        cfg.train_cfg.setdefault('memory_budget', limit)
+    others = [h for h in cfg.get('custom_hooks', []) if h['type'] != 'mmpatch.MemoryHook']
+    cfg.custom_hooks = [*others, dict(type='mmpatch.MemoryHook', limit=limit)]
+
+
 def main() -> None:
     """Merge config and command line, check, train."""
     args = parse_args()
@@ -102,6 +115,8 @@ def main() -> None:
                 f'the config has {cfg.train_cfg.get("type", "by_epoch=...")}'
             )
         cfg.train_cfg.memory_budget = args.memory_budget
+    if args.memory_limit is not None:
+        set_memory_limit(cfg, args.memory_limit)
     if args.minutes is not None:
         set_time_budget(cfg, args.minutes)
     if args.resume is not None:

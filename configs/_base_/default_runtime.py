@@ -1,15 +1,5 @@
 # What all configs share: registration of mmpatch, hooks, logging, environment.
-custom_imports = dict(
-    imports=[
-        'mmpatch.datasets',
-        'mmpatch.engine',
-        'mmpatch.evaluation',
-        'mmpatch.models',
-        'mmpatch.visualization',
-        'mmpretrain.models',
-    ],
-    allow_failed_imports=False,
-)
+_base_ = './imports.py'
 default_scope = 'mmdet'
 
 default_hooks = dict(

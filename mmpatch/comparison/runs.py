@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from numpy.typing import NDArray
 
 from mmpatch.utils.files import write_atomic
@@ -31,17 +34,41 @@ class Run:
         name: The config's name.
         seconds: Wall time of the training iterations, data loading included [s].
         steps: Optimizer steps.
-        peak: Highest memory of the training process (max RSS) [GiB].
-        idle: Memory of that process before it trained, model included; 0 if unknown [GiB].
+        peak: Highest memory of the training [GiB]: max RSS of the process, or what PyTorch reserved
+            on the GPU.
         metrics: What the test reported.
+        idle: Memory of that process before it trained, model included; 0 if unknown [GiB].
+        parameters: Numbers in the model, trained or not, without BatchNorm's statistics.
+        seconds_image: Time to predict an image, without reading it [s].
+        peak_test: Highest memory of the test, as ``peak`` [GiB].
+        seed: The seed; None: the config's own.
+        failure: Why there is no result; empty if there is one.
     """
 
     name: str
-    seconds: float
-    steps: int
-    peak: float
-    metrics: Mapping[str, float]
+    seconds: float = 0.0
+    steps: int = 0
+    peak: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
     idle: float = 0.0
+    parameters: int = 0
+    seconds_image: float = 0.0
+    peak_test: float = 0.0
+    seed: int | None = None
+    failure: str = ''
+
+
+class RunError(RuntimeError):
+    """A tool ended with an error.
+
+    Args:
+        message: What ran, how it ended, and where its output is.
+        reason: The last thing that it said.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def train_and_test(
@@ -49,8 +76,12 @@ def train_and_test(
     work_dir: Path,
     options: Sequence[str] = (),
     name: str | None = None,
-    minutes: float | None = None,
     log: Path | None = None,
+    *,
+    seed: int | None = None,
+    minutes: float | None = None,
+    memory_limit: str | None = None,
+    checkpoint: Path | None = None,
 ) -> Run:
     """Train a config, test its last checkpoint, and draw what it finds.
 
@@ -62,34 +93,47 @@ def train_and_test(
         work_dir: Where the run's files go.
         options: ``key=value`` settings that override the config's.
         name: How the run is called; the config's name by default.
-        minutes: Time to train [min], in place of the config's epochs and schedule.
         log: File for what the tools print; None: the terminal.
+        seed: In place of the config's.
+        minutes: Time to train [min], in place of the config's epochs and schedule.
+        memory_limit: Such as ``'4GiB'``: a training that takes more is ended and says how much.
+        checkpoint: Test this one, and train nothing.
 
     Raises:
-        RuntimeError: If training or test fails; the process has said why.
+        RunError: If training or test fails.
     """
     note = work_dir / 'run.json'
     if note.is_file():
         return Run(**json.loads(note.read_text()))
+    options = [*options, *([] if seed is None else [f'randomness.seed={seed}'])]
     overrides = ['--cfg-options', *options] if options else []
-    resume = ['--resume'] if (work_dir / 'last_checkpoint').is_file() else []
-    if not resume:
-        shutil.rmtree(work_dir, ignore_errors=True)
-    limit = [] if minutes is None else ['--minutes', str(minutes)]
-    peak = run_tool(
-        'train.py', config, '--work-dir', work_dir, *limit, *resume, *overrides, log=log
-    )
-    checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
+    peak = 0.0
+    if checkpoint is None:
+        resume = ['--resume'] if (work_dir / 'last_checkpoint').is_file() else []
+        if not resume:
+            shutil.rmtree(work_dir, ignore_errors=True)
+        limits = [] if minutes is None else ['--minutes', str(minutes)]
+        limits += [] if memory_limit is None else ['--memory-limit', memory_limit]
+        arguments = [config, '--work-dir', work_dir, *limits, *resume, *overrides]
+        peak = run_tool('train.py', *arguments, log=log)
+        checkpoint = Path((work_dir / 'last_checkpoint').read_text().strip())
     drawn = ['--show-dir', 'drawn']
-    run_tool('test.py', config, checkpoint, '--work-dir', work_dir, *drawn, *overrides, log=log)
+    arguments = [config, checkpoint, '--work-dir', work_dir, *drawn, *overrides]
+    peak_test = run_tool('test.py', *arguments, log=log)
     state = torch.load(checkpoint, map_location='cpu', weights_only=False)
+    tested = test_log(work_dir)
+    on_gpu = history(state, 'peak_reserved')
     run = Run(
         name or Path(config).stem,
         float(history(state, 'time').sum()),
-        optimizer_steps(state['optimizer']),
-        max([peak, *history(state, 'peak_process')]),  # of interrupted processes as well
-        test_metrics(work_dir),
-        state['message_hub']['runtime_info'].get('idle_memory', 0) / 2**30,
+        optimizer_steps(state.get('optimizer', {})),
+        max(on_gpu) if len(on_gpu) else max([peak, *history(state, 'peak_process')]),
+        {k: v for k, v in tested.items() if isinstance(v, float) and 'time' not in k},
+        runtime_info(state).get('idle_memory', 0) / 2**30,
+        parameters(state['state_dict']),
+        (tested['time'] - tested['data_time']) / test_batch_size(work_dir / Path(config).name),
+        peak_test,
+        seed,
     )
     write_atomic(note, json.dumps(asdict(run), indent=1).encode())
     return run
@@ -98,13 +142,15 @@ def train_and_test(
 def run_tool(tool: str, *arguments: str | Path, log: Path | None = None) -> float:
     """Run one of the tools; returns the peak memory of its process [GiB].
 
+    The tool ends when this process does, however that ends (on Linux).
+
     Args:
         tool: Its path in ``tools``.
         *arguments: Of its command line.
         log: File that what it prints is added to; None: the terminal.
 
     Raises:
-        RuntimeError: If the tool fails; it has said why.
+        RunError: If the tool fails.
     """
     command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
@@ -114,13 +160,36 @@ def run_tool(tool: str, *arguments: str | Path, log: Path | None = None) -> floa
             env={**os.environ, 'PYTHONPATH': path},
             stdout=out,
             stderr=None if out is None else subprocess.STDOUT,
+            preexec_fn=_end_with_parent if sys.platform == 'linux' else None,
         )
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        where = f'see {log}' if log else 'see above'
-        raise RuntimeError(f'{" ".join(command)} failed (exit {process.returncode}), {where}')
+        where, reason = 'see above', how_it_ended(process.returncode)
+        if log is not None:
+            lines = [line.strip() for line in log.read_text(errors='replace').splitlines()]
+            where = f'see {log}'
+            if process.returncode > 0 and any(lines):
+                reason = next(line for line in reversed(lines) if line)
+        raise RunError(f'{" ".join(command)}: {how_it_ended(process.returncode)}, {where}', reason)
     return usage.ru_maxrss / (2**30 if sys.platform == 'darwin' else 2**20)
+
+
+_LIBC = ctypes.CDLL(None) if sys.platform == 'linux' else None
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """Let the kernel kill this process when its parent ends."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code in words."""
+    if code == -signal.SIGKILL:
+        return 'killed, as the system does when memory runs out'
+    return f'exit {code}' if code >= 0 else f'ended by signal {-code}'
 
 
 def history(state: Mapping[str, Any], name: str) -> NDArray[np.float64]:
@@ -130,19 +199,37 @@ def history(state: Mapping[str, Any], name: str) -> NDArray[np.float64]:
         state: The checkpoint; that of a resumed training knows the iterations before as well.
         name: Such as ``'time'`` [s], ``'loss'`` or ``'peak_process'`` [GiB].
     """
-    buffer = state['message_hub']['log_scalars'].get(f'train/{name}')
+    buffer = state.get('message_hub', {}).get('log_scalars', {}).get(f'train/{name}')
     return np.asarray([] if buffer is None else buffer.data[0], dtype=np.float64)
 
 
-def test_metrics(work_dir: Path) -> dict[str, float]:
-    """The metrics of the last test in a work dir."""
+def runtime_info(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint's training noted about itself; empty if it was not made by a runner."""
+    info: dict[str, Any] = state.get('message_hub', {}).get('runtime_info', {})
+    return info
+
+
+def parameters(weights: Mapping[str, Any]) -> int:
+    """How many numbers a state dict has, without BatchNorm's statistics."""
+    statistics = ('running_mean', 'running_var', 'num_batches_tracked')
+    return sum(w.numel() for key, w in weights.items() if not key.endswith(statistics))
+
+
+def test_log(work_dir: Path) -> dict[str, Any]:
+    """What the last test in a work dir reported: metrics, and seconds an image."""
     files = [p for p in work_dir.glob('*/*.json') if p.stem == p.parent.name]
     newest = max(files, key=lambda path: path.stat().st_mtime)
     found: dict[str, Any] = json.loads(newest.read_text())
-    return {k: v for k, v in found.items() if isinstance(v, float) and 'time' not in k}
+    return found
+
+
+def test_batch_size(config: Path) -> int:
+    """Images an iteration of the test, from the config as it ran."""
+    return int(Config.fromfile(config).test_dataloader.batch_size)
 
 
 def optimizer_steps(optimizer: Mapping[str, Any]) -> int:
     """Steps that an optimizer has made, from its state dict; 0 if it does not count them."""
-    steps = [int(entry['step']) for entry in optimizer['state'].values() if 'step' in entry]
+    entries = optimizer.get('state', {}).values()
+    steps = [int(entry['step']) for entry in entries if 'step' in entry]
     return max(steps, default=0)

@@ -17,7 +17,9 @@ TOOL_KEYS = ('auto_scale_lr', 'custom_imports', 'runner_type', 'work_dir', 'env_
 
 #: Keys of a detector's ``test_cfg`` and ``train_cfg`` that mmdet's one-stage heads read.
 TEST_CFG_KEYS = (
+    'corner_topk',
     'deploy_nms_pre',
+    'distance_threshold',
     'fuse_by_nms_pre',
     'max_per_img',
     'min_bbox_size',

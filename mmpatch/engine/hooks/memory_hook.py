@@ -8,7 +8,7 @@ import torch
 from mmengine.hooks import Hook
 from torch import Tensor
 
-from mmpatch.engine.memory.size import format_size
+from mmpatch.engine.memory.size import format_size, parse_size
 from mmpatch.registry import HOOKS
 from mmpatch.utils.memory import peak_memory, resident_memory
 
@@ -21,6 +21,10 @@ PARTS = {
 }
 
 
+class MemoryLimitError(RuntimeError):
+    """A training takes more memory than it may."""
+
+
 @HOOKS.register_module()
 class MemoryHook(Hook):
     """Logs the running peak of memory since the start of the process.
@@ -28,11 +32,16 @@ class MemoryHook(Hook):
     Each iteration as ``peak_process`` (max RSS) and, with a GPU, ``peak_allocated`` and
     ``peak_reserved`` [GiB]; at the end a table of what took how much. mmengine's own ``memory`` is
     the peak of one logging window in MiB, on GPUs only.
+
+    Args:
+        limit: End the training with an error after the first iteration that has taken more, such
+            as ``'4GiB'``: of the GPU (reserved), or of the process on a CPU. None: no limit.
     """
 
     priority = 'HIGH'
 
-    def __init__(self) -> None:
+    def __init__(self, limit: str | int | None = None) -> None:
+        self.limit = None if limit is None else parse_size(limit)
         self._highest: dict[str, float] = {}
         self._idle = 0
 
@@ -48,6 +57,12 @@ class MemoryHook(Hook):
         for name, value in peak_memory().items():  # a LoggerHook resets the device's own peaks
             self._highest[name] = max(self._highest.get(name, 0.0), value)
             runner.message_hub.update_scalar(f'train/peak_{name}', self._highest[name])
+        taken = self._highest.get('reserved', self._highest['process']) * 2**30
+        if self.limit is not None and taken > self.limit:
+            raise MemoryLimitError(
+                f'training takes {format_size(taken)}, more than the limit of '
+                f'{format_size(self.limit)} (iteration {runner.iter + 1})'
+            )
 
     def after_train(self, runner: Any) -> None:
         """Print the table."""

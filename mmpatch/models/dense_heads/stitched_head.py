@@ -41,7 +41,7 @@ class StitchedHead:
         """The data samples, knowing the size of the padded images of their batch."""
         height = max(grid.rows for grid in batch.grids) * batch.patch_size
         width = max(grid.cols for grid in batch.grids) * batch.patch_size
-        return [_with_shapes(sample, (height, width)) for sample in samples]
+        return [with_shapes(sample, (height, width)) for sample in samples]
 
     def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
         """Images whose loss an inner iteration counts: all; (B,)."""
@@ -99,7 +99,7 @@ class StitchedHead:
         return found[0]
 
 
-def _with_shapes(sample: Any, side: tuple[int, int]) -> Any:
+def with_shapes(sample: Any, side: tuple[int, int]) -> Any:
     """A data sample with the metainfo that stock heads take from mmdet's data preprocessor."""
     known = sample.clone()
     known.set_metainfo(dict(pad_shape=side, batch_input_shape=side))

@@ -1,0 +1,54 @@
+# CenterNet on the whole image at about 511 px, as in the paper: mmdet's, which is "Objects as
+# Points" (the paper cites the keypoint triplets of the same name). Backbone, frozen blocks, optimizer
+# and augmentation are those of ../patch_fcos_yellowstone.py.
+#   python tools/train.py configs/baselines/centernet_lite0_yellowstone.py
+_base_ = ['./fcos_lite0_yellowstone-full.py']
+scale_factor = 0.207  # the same for both images, of 2472 and 1249 px: objects of the same size
+
+model = dict(
+    _delete_=True,
+    type='CenterNet',
+    data_preprocessor={{_base_.model.data_preprocessor}},
+    backbone={{_base_.model.backbone}},
+    neck=dict(
+        type='CTResNetNeck',
+        in_channels=320,
+        num_deconv_filters=(128, 64, 64),
+        num_deconv_kernels=(4, 4, 4),
+        use_dcn=False,
+    ),
+    bbox_head=dict(
+        type='CenterNetHead',
+        num_classes=1,
+        in_channels=64,
+        feat_channels=64,
+        loss_center_heatmap=dict(type='GaussianFocalLoss', loss_weight=1.0),
+        loss_wh=dict(type='L1Loss', loss_weight=0.1),
+        loss_offset=dict(type='L1Loss', loss_weight=1.0),
+    ),
+    train_cfg=None,
+    test_cfg=dict(topk=1000, local_maximum_kernel=3, max_per_img=1000),
+)
+
+train_pipeline = [
+    dict(type='mmpatch.LoadPatchImage'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', scale_factor=scale_factor),
+    dict(
+        type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
+    ),
+    dict(type='mmpretrain.ColorJitter', brightness=0.2, contrast=0.2),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='Resize', scale_factor=scale_factor),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(
+        type='PackDetInputs',
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
+    ),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -1,0 +1,51 @@
+# YOLOX on the whole image at about 640 px, as in the paper; neck and head of mmdet's YOLOX, with the
+# backbone, frozen blocks, optimizer and augmentation of ../patch_fcos_yellowstone.py.
+#   python tools/train.py configs/baselines/yolox_lite0_yellowstone.py
+_base_ = ['./fcos_lite0_yellowstone-full.py']
+scale_factor = 0.26  # the same for both images, of 2472 and 1249 px: objects of the same size
+
+model = dict(
+    _delete_=True,
+    type='YOLOX',
+    data_preprocessor={{_base_.model.data_preprocessor}},
+    backbone={{_base_.model.backbone}},
+    neck=dict(
+        type='YOLOXPAFPN',
+        in_channels=[40, 112, 320],
+        out_channels=64,
+        num_csp_blocks=1,
+        norm_cfg=dict(type='GN', num_groups=4),
+    ),
+    bbox_head=dict(
+        type='YOLOXHead',
+        num_classes=1,
+        in_channels=64,
+        feat_channels=64,
+        norm_cfg=dict(type='GN', num_groups=4),
+    ),
+    train_cfg=dict(assigner=dict(type='SimOTAAssigner', center_radius=2.5)),
+    test_cfg=dict(score_thr=0.01, nms=dict(type='nms', iou_threshold=0.65), max_per_img=1000),
+)
+
+train_pipeline = [
+    dict(type='mmpatch.LoadPatchImage'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', scale_factor=scale_factor),
+    dict(
+        type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
+    ),
+    dict(type='mmpretrain.ColorJitter', brightness=0.2, contrast=0.2),
+    dict(type='PackDetInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='Resize', scale_factor=scale_factor),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(
+        type='PackDetInputs',
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
+    ),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

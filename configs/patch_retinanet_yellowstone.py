@@ -1,0 +1,30 @@
+# RetinaNet, patch by patch, on the trees: mmdet's own head reads the feature maps of all patches
+# side by side, fused with those of the whole image.
+#   python tools/train.py configs/patch_retinanet_yellowstone.py
+_base_ = ['./patch_fcos_yellowstone.py']
+model = dict(
+    bbox_head=dict(
+        _delete_=True,
+        type='RetinaHead',
+        num_classes=1,
+        in_channels=64,
+        feat_channels=64,
+        stacked_convs=1,
+        anchor_generator=dict(
+            type='AnchorGenerator',
+            octave_base_scale=4,
+            scales_per_octave=3,
+            ratios=[1.0],  # trees from above
+            strides=[8, 16, 32],
+        ),
+        bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
+        loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
+        loss_bbox=dict(type='L1Loss', loss_weight=1.0),
+    ),
+    train_cfg=dict(
+        assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0),
+        sampler=dict(type='PseudoSampler'),
+        allowed_border=-1,
+        pos_weight=-1,
+    ),
+)

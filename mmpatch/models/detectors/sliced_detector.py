@@ -1,0 +1,125 @@
+"""Sliced prediction with a stock detector, the usual way with large images today."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from mmdet.models.detectors import SingleStageDetector
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmpatch.models.dense_heads.stitched_head import with_shapes
+from mmpatch.registry import MODELS
+
+
+@MODELS.register_module()
+class SlicedDetector(SingleStageDetector):
+    """A stock single-stage detector that predicts large images in overlapping slices.
+
+    A baseline for patch-wise detectors: it is trained on tiles, which the pipeline crops
+    (``RandomCrop``), and sees one slice at a time in prediction. Slices and merging are those of
+    SAHI (https://github.com/obss/sahi), with its defaults: greedy non-maximum merging of boxes of one
+    class by intersection over the smaller one. Weights are those of mmdet's FCOS, RetinaNet, YOLOX and
+    others: their checkpoints load.
+
+    Args:
+        *args, **kwargs: As in :class:`mmdet.models.SingleStageDetector`.
+        slice_size: Side of a slice [px]; as that of the tiles in training.
+        overlap_ratio: Overlap of neighbouring slices, share of the side in [0, 1).
+        match_threshold: Boxes that overlap more are merged, in (0, 1].
+        match_metric: ``'IOS'``, intersection over the smaller box, or ``'IOU'``.
+
+    Raises:
+        ImportError: If SAHI is not installed.
+        ValueError: If the slice size is not positive or the overlap is not in [0, 1).
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        slice_size: int,
+        overlap_ratio: float = 0.2,
+        match_threshold: float = 0.5,
+        match_metric: str = 'IOS',
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if slice_size < 1 or not 0 <= overlap_ratio < 1:
+            raise ValueError(
+                f'slice_size must be positive and overlap_ratio in [0, 1), got {slice_size} and '
+                f'{overlap_ratio}'
+            )
+        try:
+            from sahi.postprocess.combine import GreedyNMMPostprocess
+        except ImportError as error:
+            raise ImportError('SlicedDetector needs SAHI: pip install sahi') from error
+        self.slice_size = slice_size
+        self.overlap_ratio = overlap_ratio
+        self.merge = GreedyNMMPostprocess(
+            match_threshold=match_threshold, match_metric=match_metric, class_agnostic=False
+        )
+
+    def predict(self, batch_inputs: Tensor, batch_data_samples: Any, rescale: bool = True) -> Any:
+        """Detect objects in images slice by slice, and merge what is found.
+
+        Args:
+            batch_inputs: (B, C, H, W), normalised and padded.
+            batch_data_samples: Their B data samples.
+            rescale: Give boxes in pixels of the original images.
+
+        Returns:
+            The data samples with ``pred_instances``.
+        """
+        results = []
+        for image, sample in zip(batch_inputs, batch_data_samples):
+            found = self._predict_image(image, sample)
+            if rescale:
+                found.bboxes /= found.bboxes.new_tensor(sample.scale_factor).repeat(2)
+            results.append(found)
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def _predict_image(self, image: Tensor, sample: DetDataSample) -> InstanceData:
+        """Detections in one image (C, H, W), in its pixels."""
+        from sahi.slicing import get_slice_bboxes
+
+        height, width = sample.img_shape
+        side = self.slice_size
+        slices = get_slice_bboxes(
+            height, width, side, side, False, self.overlap_ratio, self.overlap_ratio
+        )
+        found = []
+        for x0, y0, x1, y1 in slices:
+            part = image[None, :, y0:y1, x0:x1]
+            part = F.pad(part, (0, side - (x1 - x0), 0, side - (y1 - y0)))
+            shapes = dict(img_shape=(y1 - y0, x1 - x0), ori_shape=(y1 - y0, x1 - x0))
+            one = with_shapes(
+                DetDataSample(metainfo=dict(**shapes, scale_factor=(1, 1))), (side,) * 2
+            )
+            (seen,) = super().predict(part, [one], rescale=False)
+            seen.pred_instances.bboxes += image.new_tensor([x0, y0, x0, y0])
+            found.append(seen.pred_instances)
+        return self._merged(InstanceData.cat(found), (height, width))
+
+    def _merged(self, found: InstanceData, shape: tuple[int, int]) -> InstanceData:
+        """What is left after boxes of the same object, seen in several slices, are merged."""
+        from sahi.prediction import ObjectPrediction
+
+        boxes = found.bboxes
+        solid = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+        found, boxes = found[solid], boxes[solid]
+        merged = self.merge(
+            [
+                ObjectPrediction(box, label, score=score, full_shape=list(shape))
+                for box, label, score in zip(
+                    boxes.tolist(), found.labels.tolist(), found.scores.tolist()
+                )
+            ]
+        )
+        merged = sorted(merged, key=lambda it: -it.score.value)[: self.test_cfg.max_per_img]
+        return InstanceData(
+            bboxes=boxes.new_tensor([it.bbox.to_xyxy() for it in merged]).reshape(-1, 4),
+            scores=found.scores.new_tensor([it.score.value for it in merged]),
+            labels=found.labels.new_tensor([it.category.id for it in merged]),
+        )
