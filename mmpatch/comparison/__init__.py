@@ -1,6 +1,23 @@
-"""Training runs beside each other."""
+"""Training runs beside each other: one config -> a run -> tables and a page."""
 
-from .report import table, to_csv
-from .runs import Run, history, run_tool, train_and_test
+from .checks import check_comparable
+from .page import page, plot_memory
+from .report import table, to_csv, to_latex
+from .runs import Run, RunError, history, run_tool, train_and_test
+from .suites import SUITES, suite_configs
 
-__all__ = ['Run', 'history', 'run_tool', 'table', 'to_csv', 'train_and_test']
+__all__ = [
+    'SUITES',
+    'Run',
+    'RunError',
+    'check_comparable',
+    'history',
+    'page',
+    'plot_memory',
+    'run_tool',
+    'suite_configs',
+    'table',
+    'to_csv',
+    'to_latex',
+    'train_and_test',
+]

@@ -1,4 +1,4 @@
-"""Tables of training runs."""
+"""Tables of training runs, for the terminal, Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -9,52 +9,108 @@ from statistics import mean, stdev
 
 from .runs import Run
 
+#: LaTeX reads these as commands.
+LATEX = str.maketrans({c: '\\' + c for c in '%_&#$'} | {'±': r'$\pm$'})
+
 
 def table(runs: Sequence[Run], metrics: Sequence[str]) -> str:
     """A table in Markdown, aligned for the terminal: a row a name.
 
     Args:
         runs: Those with the same name are seeds of one method: metrics are given as mean and
-            standard deviation over them, times as their mean, memory as their highest.
+            standard deviation over them, times as their mean, memory as their highest. What failed
+            is named below the table.
         metrics: Names of the metrics to show; their common prefix is left out of the head.
     """
-    rows = _rows(runs, metrics)
+    rows = cells(runs, metrics)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         '| ' + ' | '.join(text.ljust(width) for text, width in zip(row, widths)) + ' |'
         for row in rows
     ]
-    return '\n'.join([lines[0], '|' + '|'.join('-' * (w + 2) for w in widths) + '|', *lines[1:]])
+    text = '\n'.join([lines[0], '|' + '|'.join('-' * (w + 2) for w in widths) + '|', *lines[1:]])
+    return '\n\n'.join([text, *(f'- {note}' for note in failures(runs))])
 
 
 def to_csv(runs: Sequence[Run], metrics: Sequence[str]) -> str:
-    """The table as CSV."""
+    """The table as CSV, with a last column that says what failed."""
+    head, *rows = cells(runs, metrics)
     text = io.StringIO()
-    csv.writer(text).writerows(_rows(runs, metrics))
+    writer = csv.writer(text)
+    writer.writerow([*head, 'failure'])
+    for row in rows:
+        writer.writerow(
+            [*row, '; '.join(r.failure for r in runs if r.name == row[0] and r.failure)]
+        )
     return text.getvalue()
 
 
-def _rows(runs: Sequence[Run], metrics: Sequence[str]) -> list[list[str]]:
-    head = [name.split('/', 1)[-1] for name in metrics]
+def to_latex(runs: Sequence[Run], metrics: Sequence[str]) -> str:
+    """The table for LaTeX (package booktabs)."""
+    rows = [[cell.translate(LATEX) for cell in row] for row in cells(runs, metrics)]
+    lines = [' & '.join(row) + r' \\' for row in rows]
+    return '\n'.join(
+        [
+            rf'\begin{{tabular}}{{l{"r" * (len(rows[0]) - 1)}}}',
+            r'\toprule',
+            lines[0],
+            r'\midrule',
+            *lines[1:],
+            r'\bottomrule',
+            *(f'% {note}' for note in failures(runs)),
+            r'\end{tabular}',
+            '',
+        ]
+    )
+
+
+def failures(runs: Sequence[Run]) -> list[str]:
+    """A sentence for each run that failed."""
+    return [f'{_full_name(run)}: {run.failure}' for run in runs if run.failure]
+
+
+def cells(runs: Sequence[Run], metrics: Sequence[str]) -> list[list[str]]:
+    """The table's head and its rows; a name without any result has dashes."""
     rows = [
-        ['method', *head, 'steps', 's / step', 'training [min]', 'peak [GiB]', 'above idle [GiB]']
+        [
+            'method',
+            *(name.split('/', 1)[-1] for name in metrics),
+            'parameters [M]',
+            'steps',
+            's / step',
+            'training [min]',
+            's / image',
+            'peak [GiB]',
+            'above idle [GiB]',
+        ]
     ]
     for name in dict.fromkeys(run.name for run in runs):
-        same = [run for run in runs if run.name == name]
-        seconds = mean(run.seconds for run in same)
-        steps = mean(run.steps for run in same)
+        done = [run for run in runs if run.name == name and not run.failure]
+        if not done:
+            rows.append([name, *['-'] * (len(rows[0]) - 1)])
+            continue
+        seconds = mean(run.seconds for run in done)
+        steps = mean(run.steps for run in done)
         rows.append(
             [
                 name,
-                *(_mean_and_spread(same, metric) for metric in metrics),
+                *(_mean_and_spread(done, metric) for metric in metrics),
+                f'{done[0].parameters / 1e6:.1f}' if done[0].parameters else '',
                 f'{steps:.0f}',
                 f'{seconds / steps:.2f}' if steps else '',
                 f'{seconds / 60:.1f}',
-                f'{max(run.peak for run in same):.2f}',
-                f'{max(run.peak - run.idle for run in same):.2f}' if same[0].idle else '',
+                f'{mean(run.seconds_image for run in done):.2f}' if done[0].seconds_image else '',
+                f'{max(run.peak for run in done):.2f}',
+                f'{max(run.peak - run.idle for run in done):.2f}' if done[0].idle else '',
             ]
         )
     return rows
+
+
+def mean_metric(runs: Sequence[Run], metric: str) -> float | None:
+    """A metric's mean over the runs that have it; None if none has."""
+    found = [run.metrics[metric] for run in runs if metric in run.metrics]
+    return mean(found) if found else None
 
 
 def _mean_and_spread(runs: Sequence[Run], metric: str) -> str:
@@ -64,3 +120,8 @@ def _mean_and_spread(runs: Sequence[Run], metric: str) -> str:
         return ''
     spread = f' ± {stdev(found):.2g}' if len(found) > 1 else ''
     return f'{mean(found):.4g}{spread}'
+
+
+def _full_name(run: Run) -> str:
+    """A run's name with its seed."""
+    return run.name if run.seed is None else f'{run.name} (seed {run.seed})'

@@ -1,7 +1,7 @@
 """Help for tests: generated data, command line tools as modules."""
 
 from .fake_data import make_coco_tree, make_mask_tree, make_soda_d_tree, make_tju_dhd_tree
-from .tools import load_tool
+from .tools import load_tool, run_forked
 
 __all__ = [
     'load_tool',
@@ -9,4 +9,5 @@ __all__ = [
     'make_mask_tree',
     'make_soda_d_tree',
     'make_tju_dhd_tree',
+    'run_forked',
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 
@@ -23,3 +25,36 @@ def load_tool(name: str) -> ModuleType:
     sys.modules[spec.name] = module  # functions travel to worker processes by its name
     spec.loader.exec_module(module)
     return module
+
+
+def run_forked(tool: str, *arguments: str | Path, log: Path | None = None) -> float:
+    """Stand-in for :func:`mmpatch.comparison.run_tool` that does not import everything anew.
+
+    Args:
+        tool: Its path in ``tools``.
+        *arguments: Of its command line.
+        log: File that what it prints is added to.
+
+    Returns:
+        Nothing measured: 0.
+
+    Raises:
+        RuntimeError: If the tool fails; with what it printed.
+    """
+    out = Path(os.devnull) if log is None else log
+    argv = [tool, *map(str, arguments)]
+    process = get_context('fork').Process(target=_run_tool, args=(argv, out))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f'{" ".join(argv)} ended with {process.exitcode}:\n{out.read_text()}')
+    return 0.0
+
+
+def _run_tool(argv: list[str], out: Path) -> None:
+    """Run a tool in this process, with its output in a file."""
+    sys.argv = argv
+    with out.open('a') as stream:
+        for number in (1, 2):
+            os.dup2(stream.fileno(), number)
+        load_tool(argv[0].removesuffix('.py')).main()

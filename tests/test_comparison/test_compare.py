@@ -2,78 +2,167 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
+import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from mmengine.logging import MessageHub
 from PIL import Image
 
-from mmpatch.comparison import Run, runs, table, to_csv
+from mmpatch.comparison import (
+    SUITES,
+    Run,
+    RunError,
+    check_comparable,
+    runs,
+    suite_configs,
+    table,
+    to_csv,
+    to_latex,
+)
+from mmpatch.comparison.page import best_method
 from mmpatch.testing import load_tool, make_mask_tree
 
 ROOT = Path(__file__).parents[2]
 
 
+NUCLEI = [str(ROOT / 'configs' / x) for x in ('patch_unet_nuclei.py', 'baselines/unet_nuclei.py')]
+
+
+@pytest.fixture(scope='module')
+def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Small U-Nets on a generated tree of the bundled data's layout, two epochs."""
+    folder = tmp_path_factory.mktemp('data')
+    data = make_mask_tree(folder, (128, 64), num_images=1, channels=1, depth=16)
+    options = ['model.backbone.base_channels=4', 'default_hooks.checkpoint.interval=1']
+    options += ['train_cfg.max_epochs=2', 'train_cfg.val_interval=1000000']
+    options += [f'model.decode_head.{name}=4' for name in ('in_channels', 'channels')]
+    for loader, split in (('train', 'train'), ('val', 'test'), ('test', 'test')):
+        options.append(f'{loader}_dataloader.dataset.data_root={data}/{split}')
+    return ['--cfg-options', *options]
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory: pytest.TempPathFactory, settings: list[str]) -> Path:
+    """The folder of a comparison that nobody interrupted."""
+    out = tmp_path_factory.mktemp('finished')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('OMP_NUM_THREADS', '1')
+        load_tool('compare').main([*NUCLEI, '--out', str(out), *settings])
+    return out
+
+
+def rows_of(out: Path, *columns: str) -> list[tuple[str, ...]]:
+    with (out / 'table.csv').open() as stream:
+        return [tuple(row[c] for c in ('method', *columns)) for row in csv.DictReader(stream)]
+
+
 @pytest.mark.slow
 def test_segmentors_beside_each_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    finished: Path,
+    settings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The bundled segmentation example and a baseline, on generated data of its layout."""
-    data = make_mask_tree(tmp_path / 'data', (128, 64), num_images=1, channels=1, depth=16)
-    arguments = [
-        *(str(ROOT / 'configs' / x) for x in ('patch_unet_nuclei.py', 'baselines/unet_nuclei.py')),
-        '--out',
-        str(tmp_path / 'out'),
-        '--cfg-options',
-        'train_cfg.max_epochs=2',
-        'train_cfg.val_interval=2',
-        'model.backbone.base_channels=4',
-        'model.decode_head.in_channels=4',
-        'model.decode_head.channels=4',
-        'default_hooks.checkpoint.interval=1',
-    ]
-    for loader, split in (('train', 'train'), ('val', 'test'), ('test', 'test')):
-        arguments.append(f'{loader}_dataloader.dataset.data_root={data}/{split}')
-    monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    tool = load_tool('compare')
-    tool.main(arguments)
-    text = (tmp_path / 'out/table.md').read_text()
-    lines = [[cell.strip() for cell in line.split('|')] for line in text.splitlines()]
-    assert lines[0][1:4] == ['method', 'image/F1', 'image/IoU']
-    assert [line[1] for line in lines[2:]] == ['patch_unet_nuclei', 'unet_nuclei']
-    assert [line[lines[0].index('steps')] for line in lines[2:]] == ['4', '2']
-    drawn = list((tmp_path / 'out').glob('patch_unet_nuclei/*/drawn/0.png'))
+    """The bundled segmentation example and a baseline."""
+    text = (finished / 'table.md').read_text()
+    assert text.split('|')[2].strip() == 'image/F1'
+    assert rows_of(finished, 'steps') == [('patch_unet_nuclei', '4'), ('unet_nuclei', '2')]
+    for _, *numbers in rows_of(finished, 'parameters [M]', 's / step', 's / image', 'peak [GiB]'):
+        assert all(float(number) >= 0 for number in numbers)
+    found = [json.loads((finished / f'{x}/run.json').read_text()) for x in ('unet_nuclei',)]
+    assert found[0]['parameters'] > 1000 and found[0]['seconds_image'] > 0
+    assert 0.1 < found[0]['peak_test'] < 4
+    drawn = list(finished.glob('patch_unet_nuclei/*/drawn/0.png'))
     assert len(drawn) == 1 and Image.open(drawn[0]).width > 3 * 128
+    page = (finished / 'report.html').read_text()
+    assert page.count('<figure>') == 2 and page.count('data:image/') == 3
+    assert 'src="http' not in page and 'unet_nuclei' in page
+    assert r'unet\_nuclei &' in (finished / 'table.tex').read_text()
+
     monkeypatch.setattr(runs, 'run_tool', lambda *_: pytest.fail('was run again'))
-    tool.main(arguments)
+    tool = load_tool('compare')
+    with pytest.raises(SystemExit, match='go on with it by --resume'):
+        tool.main([*NUCLEI, '--out', str(finished), *settings])
+    tool.main([*NUCLEI, '--out', str(finished), '--resume', *settings])
     assert text.strip() in capsys.readouterr().out
+    with pytest.raises(SystemExit, match='has minutes=None, this one 3'):
+        tool.main([*NUCLEI, '--out', str(finished), '--resume', '--minutes', '3', *settings])
 
 
 @pytest.mark.slow
-def test_seeds_for_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = make_mask_tree(tmp_path / 'data', (128, 64), num_images=1, channels=1, depth=16)
-    settings = ['model.backbone.base_channels=4', 'train_cfg.val_interval=1000000']
-    settings += [f'model.decode_head.{name}=4' for name in ('in_channels', 'channels')]
-    for loader, split in (('train', 'train'), ('val', 'test'), ('test', 'test')):
-        settings.append(f'{loader}_dataloader.dataset.data_root={data}/{split}')
-    monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    config, out = str(ROOT / 'configs/baselines/unet_nuclei.py'), str(tmp_path / 'out')
+def test_killed_and_started_again(tmp_path: Path, settings: list[str], finished: Path) -> None:
+    """SIGKILL takes the training along; what --resume finishes is what would have come out."""
+    arguments = [*NUCLEI, '--out', str(tmp_path), *settings]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / 'tools/compare.py'), *arguments],
+        env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)},
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / 'patch_unet_nuclei/epoch_1.pth').is_file():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    (trained,) = (p for p in psutil.Process(process.pid).children() if 'train.py' in p.cmdline()[1])
+    with pytest.raises(RuntimeError, match=rf'another comparison .* \(process {process.pid}\)'):
+        load_tool('compare').main([*arguments, '--resume'])
+    process.kill()
+    process.wait()
+    psutil.wait_procs([trained], timeout=10)
+    assert not trained.is_running() or trained.status() == psutil.STATUS_ZOMBIE
+    load_tool('compare').main([*arguments, '--resume'])
+    columns = ('image/F1', 'image/IoU', 'image/BAcc', 'pixel/IoU', 'steps', 'parameters [M]')
+    assert rows_of(tmp_path, *columns) == rows_of(finished, *columns)
+
+
+@pytest.mark.slow
+def test_checkpoints_in_place_of_training(
+    tmp_path: Path, settings: list[str], finished: Path
+) -> None:
+    found = [str(finished / f'{name}/epoch_2.pth') for name in ('patch_unet_nuclei', 'unet_nuclei')]
+    out = ['--out', str(tmp_path), '--checkpoints', *found]
+    load_tool('compare').main([*NUCLEI, *out, *settings])
+    columns = ('image/F1', 'image/IoU', 'steps', 's / step', 'parameters [M]')
+    assert rows_of(tmp_path, *columns) == rows_of(finished, *columns)
+    assert not list(tmp_path.glob('*/epoch_*.pth'))
+
+
+@pytest.mark.slow
+def test_more_memory_than_allowed(tmp_path: Path, settings: list[str]) -> None:
+    """The row says what it takes; the comparison goes on, and its exit status tells."""
+    with pytest.raises(SystemExit) as ended:
+        load_tool('compare').main(
+            [NUCLEI[1], '--out', str(tmp_path), '--memory-limit', '100MiB', *settings]
+        )
+    assert ended.value.code == 1
+    ((_, failure, steps),) = rows_of(tmp_path, 'failure', 'steps')
+    assert re.search(r'training takes .* GiB|MiB, more than the limit of 100 MiB', failure)
+    assert steps == '-' and failure in (tmp_path / 'table.md').read_text()
+
+
+@pytest.mark.slow
+def test_seeds_for_the_same_time(tmp_path: Path, settings: list[str]) -> None:
     seeds = ['--minutes', '0.05', '--seeds', '0', '1']
-    load_tool('compare').main([config, '--out', out, *seeds, '--cfg-options', *settings])
-    found = [json.loads(p.read_text()) for p in sorted((tmp_path / 'out').glob('*/run.json'))]
-    assert [run['name'] for run in found] == ['unet_nuclei'] * 2
+    load_tool('compare').main([NUCLEI[1], '--out', str(tmp_path), *seeds, *settings])
+    found = [json.loads(p.read_text()) for p in sorted(tmp_path.glob('*/run.json'))]
+    assert [(run['name'], run['seed']) for run in found] == [('unet_nuclei', 0), ('unet_nuclei', 1)]
     assert all(3 <= run['seconds'] < 10 for run in found)
     assert found[0]['metrics'] != found[1]['metrics']
-    assert ' ± ' in (tmp_path / 'out/table.md').read_text()
+    assert ' ± ' in (tmp_path / 'table.md').read_text()
 
 
 def test_a_run_that_fails_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fake(config: Path, *_: object) -> Run:
+    def fake(config: Path, *_: object, **__: object) -> Run:
         if config.stem == 'unet_nuclei-64':
-            raise RuntimeError('train.py failed (exit 1)')
+            raise RunError('train.py: exit 1, see a.log', 'ValueError: no')
         return Run(config.stem, 60.0, 10, 1.0, {'seg/image/F1': 50.0})
 
     tool = load_tool('compare')
@@ -81,22 +170,66 @@ def test_a_run_that_fails_does_not_stop_the_others(
     folder = ROOT / 'configs/baselines'
     names = ['unet_nuclei-64', 'unet_nuclei', 'patch_unet_nuclei_exact']
     configs = [str(folder / f'{name}.py') for name in names]
-    with pytest.raises(SystemExit, match=r'error: train.py failed \(exit 1\)'):
+    with pytest.raises(SystemExit):
         tool.main([*configs, '--out', str(tmp_path), '--jobs', '2'])
-    assert '3 of 3 done' in capsys.readouterr().out
-    lines = (tmp_path / 'table.md').read_text().splitlines()
-    assert [line.split('|')[1].strip() for line in lines[2:]] == names[1:]
+    said = capsys.readouterr()
+    assert '=== 3 of 3' in said.out and 'error: train.py: exit 1, see a.log' in said.err
+    failure = 'ValueError: no (see unet_nuclei-64.log)'
+    assert f'- unet_nuclei-64: {failure}' in (tmp_path / 'table.md').read_text()
+    wanted = [(name, '-' if number == 0 else '50') for number, name in enumerate(names)]
+    assert rows_of(tmp_path, 'image/F1') == wanted
+    assert f'unet_nuclei-64: {failure}' in (tmp_path / 'report.html').read_text()
 
 
-def test_what_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tool = load_tool('compare')
-    for configs, message in (
+CONFIGS = ROOT / 'configs'
+UNET = str(CONFIGS / 'patch_unet_nuclei.py')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
         (['a.py'], 'no config at a.py'),
-        ([str(ROOT / 'configs/patch_unet_nuclei.py')] * 2, 'two configs have the same name'),
-    ):
-        with pytest.raises(SystemExit):
-            tool.main([*configs, '--out', str(tmp_path)])
-        assert message in capsys.readouterr().err
+        ([UNET] * 2, 'two configs have the same name'),
+        ([], 'give either configs or a --suite'),
+        ([UNET, '--suite', 'soda'], 'give either configs or a --suite'),
+        (['--suite', 'table9'], "no suite 'table9'; there are yellowstone, "),
+        (
+            [UNET, str(CONFIGS / 'patch_fcos_soda.py')],
+            'patch_fcos_soda is a config of detection, patch_unet_nuclei one of segmentation',
+        ),
+        (
+            [str(CONFIGS / f'patch_fcos_{x}.py') for x in ('soda', 'tju-traffic')],
+            'patch_fcos_tju-traffic is tested on the classes 5 (pedestrian, cyclist, car and 2 more)',
+        ),
+        ([UNET, '--checkpoints', 'a.pth', 'b.pth'], 'one for each of the 1 configs'),
+        ([UNET, '--checkpoints', 'a.pth'], 'no checkpoint at a.pth'),
+        ([UNET, '--memory-limit', '4 cows'], 'a positive number and a unit'),
+        ([UNET, '--quick', '--minutes', '3'], '--quick sets the time'),
+        ([UNET, '--jobs', '0'], '--jobs must be positive'),
+    ],
+)
+def test_what_cannot_be_compared(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        load_tool('compare').main([*arguments, '--out', str(tmp_path)])
+    assert message in ' '.join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize('name', SUITES)
+def test_suites(name: str) -> None:
+    """Their configs exist and can stand in one table."""
+    configs = suite_configs(name, ROOT / 'configs')
+    assert all(path.is_file() for path in configs)
+    check_comparable(configs)
+
+
+def test_quick_fits_into_its_time(tmp_path: Path) -> None:
+    tool = load_tool('compare')
+    args = tool.parse_args(['--suite', 'yellowstone', '--quick', '--jobs', '2'])
+    rounds = -(-len(SUITES['yellowstone']) // 2)
+    assert rounds * (args.minutes + tool.OVERHEAD_MINUTES) == pytest.approx(15, abs=0.1)
+    assert args.out == Path('work_dirs/yellowstone')
 
 
 def test_history_of_a_checkpoint() -> None:
@@ -112,17 +245,30 @@ def test_seeds_become_one_row() -> None:
     seeds = [Run('ours', 60.0 * i, 60, 1.0 + i, {'cls/kappa': i / 2}, 0.5) for i in (1, 2, 3)]
     (line,) = table([*seeds], ['cls/kappa']).splitlines()[2:]
     cells = [cell.strip() for cell in line.split('|')[1:-1]]
-    assert cells == ['ours', '1 ± 0.5', '60', '2.00', '2.0', '4.00', '3.50']
+    assert cells == ['ours', '1 ± 0.5', '', '60', '2.00', '2.0', '', '4.00', '3.50']
 
 
 def test_tables() -> None:
     both = [
-        Run('ours', 120.0, 60, 1.5, {'seg/image/F1': 87.654321}, idle=0.9),
+        Run('ours', 120.0, 60, 1.5, {'seg/image/F1': 87.654321}, 0.9, 2_500_000, 0.25),
         Run('stock', 60.0, 0, 3.0, {'coco/AP': 0.5}),
+        Run('broken', failure='ValueError: no', seed=1),
     ]
-    lines = table(both, ['seg/image/F1']).splitlines()
-    assert (
-        '| ours   | 87.65    | 60    | 2.00     | 2.0            | 1.50       | 0.60 ' in lines[2]
+    text = table(both, ['seg/image/F1'])
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in text.splitlines()[2:5]]
+    assert rows[0] == ['ours', '87.65', '2.5', '60', '2.00', '2.0', '0.25', '1.50', '0.60']
+    assert rows[1][1] == '' and rows[1][4] == '' and rows[2] == ['broken', *'-' * 8]
+    assert text.endswith('- broken (seed 1): ValueError: no')
+    assert 'ours,87.65,2.5,60,2.00,2.0,0.25,1.50,0.60,\n' in to_csv(both, ['seg/image/F1']).replace(
+        '\r', ''
     )
-    assert lines[3].split('|')[2].strip() == '' and lines[3].split('|')[4].strip() == ''
-    assert 'ours,87.65,60,2.00,2.0,1.50,0.60' in to_csv(both, ['seg/image/F1'])
+    assert r'ours & 87.65 & 2.5 & 60' in to_latex(both, ['seg/image/F1'])
+
+
+def test_best_method_of_a_miss_rate_is_the_lowest() -> None:
+    both = [
+        Run('a', metrics={'ped/MR_R': 0.5, 'AP': 0.5}),
+        Run('b', metrics={'ped/MR_R': 0.4, 'AP': 0.4}),
+    ]
+    assert best_method(both, 'ped/MR_R') == 'b' and best_method(both, 'AP') == 'a'
+    assert best_method(both, 'other') is None

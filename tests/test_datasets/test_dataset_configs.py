@@ -30,7 +30,7 @@ def _load(name: str, root: str) -> dict[str, Any]:
         for key, value in cfg.to_dict().items()
         if key.endswith(('_dataloader', '_evaluator'))
     }
-    relocated: dict[str, Any] = _relocate(parts, cfg.data_root, root)
+    relocated: dict[str, Any] = _relocate(parts, cfg.train_dataloader.dataset.data_root, root)
     return relocated
 
 

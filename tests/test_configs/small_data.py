@@ -1,0 +1,127 @@
+"""Generated data where the configs look for theirs, and configs that are small enough to try."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from mmdet.datasets import CocoDataset
+from mmengine.config import Config
+from PIL import Image
+
+from mmpatch.testing import (
+    make_coco_tree,
+    make_mask_tree,
+    make_soda_d_tree,
+    make_tju_dhd_tree,
+)
+
+
+def make_data(root: Path) -> None:
+    """Write ``root/data`` with two small images a split of every data set of the configs."""
+    data = root / 'data'
+    make_soda_d_tree(data / 'SODA-D', num_images=2)
+    make_tju_dhd_tree(data / 'TJU-DHD', num_images=2, objects=12)
+    for split in ('train', 'test'):
+        make_coco_tree(data / 'yellowstone', (300, 260), 1, 8, split=split)
+    mosaic = data / 'coco-mosaic'
+    for split in ('train', 'val'):
+        made = make_coco_tree(
+            root / f'coco-{split}', (256, 256), 2, 8, CocoDataset.METAINFO['classes']
+        )
+        shutil.copytree(made / 'images', mosaic / split)
+        (mosaic / 'annotations').mkdir(exist_ok=True)
+        shutil.copy(made / 'train.json', mosaic / 'annotations' / f'{split}.json')
+    make_mask_tree(data / 'nuclei', (128, 128), 2, channels=1, depth=16)
+    for name in ('drive', 'aerial-building'):
+        make_mask_tree(data / name, (128, 128), 2)
+    make_mask_tree(data / 'aerial', (128, 128), 2, classes=5)
+    for name in ('digits', 'digits-128', 'ultramnist'):
+        _sums(data / name, 128)
+    _slides(data / 'panda')
+
+
+def _sums(root: Path, side: int) -> None:
+    """Images with a class a name."""
+    for split in ('train', 'test'):
+        (root / split).mkdir(parents=True)
+        pixels = np.random.default_rng(0).integers(0, 255, (side, side), dtype=np.uint8)
+        for number in range(2):
+            Image.fromarray(pixels).save(root / split / f'{number}.png')
+        (root / f'{split}.csv').write_text('id,digit_sum\n0,1\n1,2\n')
+
+
+def _slides(root: Path) -> None:
+    """Slides of PANDA."""
+    (root / 'train_images').mkdir(parents=True)
+    (root / 'splits').mkdir()
+    lines = ['image_id,data_provider,isup_grade,gleason_score']
+    settings = dict(driver='GTiff', height=128, width=96, count=3, dtype='uint8')
+    for number, split in enumerate(('train', 'train', 'val', 'test')):
+        name = f's{number}'
+        lines.append(f'{name},karolinska,{number},x')
+        with rasterio.open(root / 'train_images' / f'{name}.tiff', 'w', **settings) as target:
+            target.write(np.random.default_rng(number).integers(0, 200, (3, 128, 96), np.uint8))
+        with (root / 'splits' / f'{split}.txt').open('a') as stream:
+            stream.write(name + '\n')
+    (root / 'train.csv').write_text('\n'.join(lines) + '\n')
+
+
+def make_small(cfg: Config, name: str) -> Config:
+    """A config for one epoch of one image a batch, on images of few patches, without weights.
+
+    Grids keep about their number of patches: sides of images and patches shrink by the same factor,
+    except where the levels of a detector's head need patches of 256 px.
+    """
+    found = json.loads(json.dumps(cfg.to_dict()))
+    levels = found['model'].get('bbox_head', {}).get('strides', [32])
+    patch = found['model'].get('patch_size', 512)
+    least = 256 if max(levels) > 32 else 64
+    factor = max(1, patch // least)
+    _shrink(found, factor)
+    if 'patch_size' in found['model']:
+        found['model']['patch_size'] = max(least, patch // factor)
+    for name in ('train', 'val', 'test'):
+        found[f'{name}_dataloader'].update(
+            batch_size=1, num_workers=0, persistent_workers=False, drop_last=False
+        )
+    if 'max_iters' in found['train_cfg']:
+        found['train_cfg'].update(max_iters=1, val_interval=1)
+    else:
+        found['train_cfg'].update(max_epochs=1, val_interval=1)
+    found['train_cfg'].pop('dynamic_intervals', None)
+    if 'inner_iterations' in found['train_cfg']:
+        found['train_cfg']['inner_iterations'] = 2
+    if found['model']['backbone']['type'] == 'HourglassNet':
+        found['model']['backbone'].update(
+            stage_channels=[16, 16, 24, 24, 24, 32], stage_blocks=[1] * 6, feat_channel=16
+        )
+        found['model']['bbox_head']['in_channels'] = 16
+    if 'visualizer' in found:
+        found['visualizer']['name'] = name  # mmengine keeps visualizers by their names
+    return Config(found)
+
+
+def _shrink(node: Any, factor: int) -> None:
+    """Leave weights and workers out, and reduce sizes, in all of a config."""
+    if isinstance(node, dict):
+        if isinstance(node.get('init_cfg'), dict) and node['init_cfg'].get('type') == 'Pretrained':
+            node['init_cfg'] = None
+        kind = str(node.get('type'))
+        if kind == 'RepeatDataset':
+            node['times'] = 1
+        if kind == 'Resize' and 'scale' in node:
+            node['scale'] = [max(64, min(512, side // factor)) for side in node['scale']]
+        if kind == 'mmpatch.LoadSlide':
+            node['size'] = max(64, min(512, node['size'] // factor))
+        if kind == 'RandomCrop':
+            node['crop_size'] = [128, 128]
+        for value in node.values():
+            _shrink(value, factor)
+    elif isinstance(node, list):
+        for value in node:
+            _shrink(value, factor)
