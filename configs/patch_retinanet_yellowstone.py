@@ -11,15 +11,10 @@ model = dict(
         feat_channels=64,
         stacked_convs=1,
         anchor_generator=dict(
-            type='AnchorGenerator',
-            octave_base_scale=4,
-            scales_per_octave=3,
-            ratios=[1.0],  # trees from above
-            strides=[8, 16, 32],
+            type='AnchorGenerator', scales=[4], ratios=[1.0], strides=[8, 16, 32]
         ),
         bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
         loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
-        loss_bbox=dict(type='L1Loss', loss_weight=1.0),
     ),
     train_cfg=dict(
         assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0),
@@ -28,3 +23,14 @@ model = dict(
         pos_weight=-1,
     ),
 )
+# The head reads the whole image in every step: one step with every patch, on a part of the image.
+crop = dict(type='RandomCrop', crop_size=(1280, 1280))
+train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+epochs = 100
+exact = dict(type='exact', chunk_size=4)
+train_cfg = dict(gradient=exact, max_epochs=epochs, val_interval=epochs)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=5),
+    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=epochs, T_max=epochs),
+]

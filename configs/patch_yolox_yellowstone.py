@@ -25,3 +25,14 @@ model = dict(
         _delete_=True, score_thr=0.01, nms=dict(type='nms', iou_threshold=0.65), max_per_img=1000
     ),
 )
+# The head reads the whole image in every step: one step with every patch, on a part of the image.
+crop = dict(type='RandomCrop', crop_size=(1280, 1280))
+train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+epochs = 100
+exact = dict(type='exact', chunk_size=4)
+train_cfg = dict(gradient=exact, max_epochs=epochs, val_interval=epochs)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=5),
+    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=epochs, T_max=epochs),
+]

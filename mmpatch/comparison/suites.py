@@ -22,7 +22,6 @@ def _paper_detection(data: str) -> tuple[str, ...]:
 #: ``table3`` and the like are the tables of the paper.
 SUITES: dict[str, tuple[str, ...]] = {
     'yellowstone': (
-        'baselines/fcos_lite0_yellowstone',
         'baselines/fcos_lite0_yellowstone-1024',
         'baselines/yolox_lite0_yellowstone',
         'baselines/centernet_lite0_yellowstone',
