@@ -183,6 +183,8 @@ def check_settings(args: argparse.Namespace) -> None:
 
 def run_all(todo: Sequence[tuple[Path, int | None]], args: argparse.Namespace) -> list[Run]:
     """Run each config with each seed; those that are done are only read."""
+    length = f'{args.minutes:g} minutes of training each, ' if args.minutes else ''
+    print(f'{len(todo)} runs, {length}{args.jobs} at a time', flush=True)
     start, worked, runs = time.monotonic(), 0, dict[int, Run]()
     pool = ThreadPoolExecutor(args.jobs)
     try:
@@ -207,6 +209,7 @@ def run_one(config: Path, seed: int | None, args: argparse.Namespace) -> tuple[R
     """Train and test one config with one seed; returns what came out and the minutes it took."""
     name = config.stem if seed is None else f'{config.stem}_seed{seed}'
     log, start = args.out / f'{name}.log', time.monotonic()
+    print(f'    {name} started; its output: {log}', flush=True)
     checkpoints: Mapping[Path, Path] = dict(zip(args.configs, args.checkpoints or []))
     try:
         run = train_and_test(

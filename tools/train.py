@@ -83,11 +83,11 @@ def set_time_budget(cfg: Config, minutes: float) -> None:
     ]
 
 
-def set_memory_limit(cfg: Config, limit: str) -> None:
-    """Let the training fit into the limit if it can, and end if it does not."""
-    if 'PatchGD' in str(cfg.train_cfg.get('type')):
+def report_memory(cfg: Config, limit: str | None) -> None:
+    """Let the training report its memory; fit it into the limit if it can be, else let it end."""
+    if limit is not None and 'PatchGD' in str(cfg.train_cfg.get('type')):
         cfg.train_cfg.setdefault('memory_budget', limit)
-    others = [h for h in cfg.get('custom_hooks', []) if h['type'] != 'mmpatch.MemoryHook']
+    others = [h for h in cfg.get('custom_hooks') or [] if h['type'] != 'mmpatch.MemoryHook']
     cfg.custom_hooks = [*others, dict(type='mmpatch.MemoryHook', limit=limit)]
 
 
@@ -115,8 +115,7 @@ def main() -> None:
                 f'the config has {cfg.train_cfg.get("type", "by_epoch=...")}'
             )
         cfg.train_cfg.memory_budget = args.memory_budget
-    if args.memory_limit is not None:
-        set_memory_limit(cfg, args.memory_limit)
+    report_memory(cfg, args.memory_limit)
     if args.minutes is not None:
         set_time_budget(cfg, args.minutes)
     if args.resume is not None:

@@ -12,6 +12,7 @@ import torch
 from mmengine.runner import Runner
 
 from mmpatch.engine.gradients import ExactGradient, SampledGradient
+from mmpatch.engine.hooks.memory_hook import MemoryLimitError
 from mmpatch.engine.memory import plan as planning
 from mmpatch.engine.memory.meter import PeakMeter, SavedTensors, release_unused
 from mmpatch.engine.memory.plan import BudgetError, apply_plan, plan_memory
@@ -184,3 +185,12 @@ def test_the_running_peak_and_its_parts_are_logged(
         line = next(line for line in log.splitlines() if line.strip().startswith(part))
         assert line.split()[-1] in ('MiB', 'GiB')
     assert {'image', 'latent', 'theta1', 'theta2'} <= set(runner.train_loop.memory)
+
+
+def test_memory_limit(run_training: RunTraining) -> None:
+    """The first iteration that takes more ends the training, and says how much it took."""
+    with pytest.raises(
+        MemoryLimitError, match=r'takes .+ [MG]iB, more than the limit of 10 MiB \(iteration 1\)'
+    ):
+        run_training(custom_hooks=[dict(type='mmpatch.MemoryHook', limit='10MiB')])
+    run_training(custom_hooks=[dict(type='mmpatch.MemoryHook', limit='1TiB')])
