@@ -21,6 +21,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from mmpatch.comparison import (
@@ -185,17 +186,19 @@ def run_all(todo: Sequence[tuple[Path, int | None]], args: argparse.Namespace) -
     """Run each config with each seed; those that are done are only read."""
     length = f'{args.minutes:g} minutes of training each, ' if args.minutes else ''
     print(f'{len(todo)} runs, {length}{args.jobs} at a time', flush=True)
-    start, worked, runs = time.monotonic(), 0, dict[int, Run]()
+    start = time.monotonic()
+    lengths: list[float] = []
+    runs: dict[int, Run] = {}
     pool = ThreadPoolExecutor(args.jobs)
     try:
         futures = {pool.submit(run_one, *it, args): number for number, it in enumerate(todo)}
         for future in as_completed(futures):
             run, minutes = future.result()
             runs[futures[future]] = run
-            worked += minutes > 0.05
+            lengths += [minutes] if minutes > 0.05 else []  # it was not only read
             write_tables([runs[number] for number in sorted(runs)], args)
             spent = (time.monotonic() - start) / 60
-            left = spent / worked * (len(todo) - len(runs)) if worked else 0.0
+            left = mean(lengths or [0]) * (len(todo) - len(runs)) / args.jobs
             rest = f', about {left:.0f} min left' if left else ''
             said = f': failed, {run.failure}' if run.failure else ''
             print(f'=== {len(runs)} of {len(todo)} after {spent:.0f} min{rest}: {run.name}{said}')
@@ -261,10 +264,12 @@ def describe(args: argparse.Namespace) -> str:
     parts = ['given checkpoints' if args.checkpoints else 'trained by their own schedules']
     if args.minutes:
         parts = [f'each trained for {args.minutes:g} minutes']
-    if args.seeds != [None]:
-        parts.append(f'seeds {", ".join(map(str, args.seeds))} (mean ± standard deviation)')
+    if len(args.seeds) > 1:
+        parts.append(f'{len(args.seeds)} seeds (mean ± standard deviation)')
     if args.jobs > 1:
-        parts.append(f'{args.jobs} runs at a time, {os.environ["OMP_NUM_THREADS"]} threads each')
+        parts.append(
+            f'{args.jobs} runs at a time, threads of each: {os.environ["OMP_NUM_THREADS"]}'
+        )
     if args.memory_limit:
         parts.append(f'memory limit {args.memory_limit}')
     return '; '.join([*parts, *args.cfg_options]) + '.'

@@ -119,7 +119,7 @@ def _mean_and_spread(runs: Sequence[Run], metric: str) -> str:
     if not found:
         return ''
     spread = f' ± {stdev(found):.2g}' if len(found) > 1 else ''
-    return f'{mean(found):.4g}{spread}'
+    return f'{mean(found):.3g}{spread}'
 
 
 def _full_name(run: Run) -> str:

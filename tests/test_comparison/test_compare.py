@@ -256,13 +256,13 @@ def test_tables() -> None:
     ]
     text = table(both, ['seg/image/F1'])
     rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in text.splitlines()[2:5]]
-    assert rows[0] == ['ours', '87.65', '2.5', '60', '2.00', '2.0', '0.25', '1.50', '0.60']
+    assert rows[0] == ['ours', '87.7', '2.5', '60', '2.00', '2.0', '0.25', '1.50', '0.60']
     assert rows[1][1] == '' and rows[1][4] == '' and rows[2] == ['broken', *'-' * 8]
     assert text.endswith('- broken (seed 1): ValueError: no')
-    assert 'ours,87.65,2.5,60,2.00,2.0,0.25,1.50,0.60,\n' in to_csv(both, ['seg/image/F1']).replace(
+    assert 'ours,87.7,2.5,60,2.00,2.0,0.25,1.50,0.60,\n' in to_csv(both, ['seg/image/F1']).replace(
         '\r', ''
     )
-    assert r'ours & 87.65 & 2.5 & 60' in to_latex(both, ['seg/image/F1'])
+    assert r'ours & 87.7 & 2.5 & 60' in to_latex(both, ['seg/image/F1'])
 
 
 def test_best_method_of_a_miss_rate_is_the_lowest() -> None:
