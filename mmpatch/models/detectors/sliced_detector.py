@@ -20,20 +20,23 @@ class SlicedDetector(SingleStageDetector):
 
     A baseline for patch-wise detectors: it is trained on tiles, which the pipeline crops
     (``RandomCrop``), and sees one slice at a time in prediction. Slices and merging are those of
-    SAHI (https://github.com/obss/sahi), with its defaults: greedy non-maximum merging of boxes of one
-    class by intersection over the smaller one. Weights are those of mmdet's FCOS, RetinaNet, YOLOX and
+    SAHI (https://github.com/obss/sahi). Weights are those of mmdet's FCOS, RetinaNet, YOLOX and
     others: their checkpoints load.
 
     Args:
         *args, **kwargs: As in :class:`mmdet.models.SingleStageDetector`.
         slice_size: Side of a slice [px]; as that of the tiles in training.
         overlap_ratio: Overlap of neighbouring slices, share of the side in [0, 1).
-        match_threshold: Boxes that overlap more are merged, in (0, 1].
-        match_metric: ``'IOS'``, intersection over the smaller box, or ``'IOU'``.
+        merge: Of boxes of one class that overlap, ``'nms'`` keeps the best, ``'greedy_nmm'`` unites
+            them. SAHI's command line unites, by ``match_metric='IOS'``, and drops scores below 0.25
+            before; among the boxes of low score that AP counts as well, that makes boxes too large.
+        match_threshold: Overlap from which on boxes are one object, in (0, 1].
+        match_metric: ``'IOU'``, or ``'IOS'``, intersection over the smaller box.
 
     Raises:
         ImportError: If SAHI is not installed.
-        ValueError: If the slice size is not positive or the overlap is not in [0, 1).
+        ValueError: If the slice size is not positive, the overlap is not in [0, 1), or ``merge`` is
+            unknown.
     """
 
     def __init__(
@@ -41,8 +44,9 @@ class SlicedDetector(SingleStageDetector):
         *args: Any,
         slice_size: int,
         overlap_ratio: float = 0.2,
+        merge: str = 'nms',
         match_threshold: float = 0.5,
-        match_metric: str = 'IOS',
+        match_metric: str = 'IOU',
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -52,12 +56,15 @@ class SlicedDetector(SingleStageDetector):
                 f'{overlap_ratio}'
             )
         try:
-            from sahi.postprocess.combine import GreedyNMMPostprocess
+            from sahi.postprocess.combine import GreedyNMMPostprocess, NMSPostprocess
         except ImportError as error:
             raise ImportError('SlicedDetector needs SAHI: pip install sahi') from error
         self.slice_size = slice_size
         self.overlap_ratio = overlap_ratio
-        self.merge = GreedyNMMPostprocess(
+        kinds = {'nms': NMSPostprocess, 'greedy_nmm': GreedyNMMPostprocess}
+        if merge not in kinds:
+            raise ValueError(f'merge must be one of {", ".join(kinds)}, got {merge!r}')
+        self.merge = kinds[merge](
             match_threshold=match_threshold, match_metric=match_metric, class_agnostic=False
         )
 

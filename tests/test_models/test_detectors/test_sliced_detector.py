@@ -53,7 +53,9 @@ def test_objects_across_slices_are_found_once(
     limits = torch.tensor([width, height, width, height])
     inside = (OBJECTS[:, :2] < limits[:2]).all(dim=1)
     expected = torch.minimum(OBJECTS, limits)[inside]
-    (found,) = sliced(overlap_ratio=0.3).predict(image[None], [sample], rescale=True)
+    (found,) = sliced(overlap_ratio=0.3, merge='greedy_nmm', match_metric='IOS').predict(
+        image[None], [sample], rescale=True
+    )
     boxes = found.pred_instances.bboxes * torch.tensor([2.0, 4.0, 2.0, 4.0])
     order = boxes[:, 0].argsort()
     assert torch.allclose(boxes[order], expected)
@@ -83,6 +85,26 @@ def test_predictions_of_a_small_model() -> None:
     (found,) = model.predict(torch.rand(1, 3, 96, 96), [sample])
     boxes = found.pred_instances.bboxes
     assert 0 < len(boxes) <= 20 and bool((boxes[:, 2] <= 70).all() and (boxes[:, 3] <= 90).all())
+
+
+def test_the_better_of_two_boxes_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def see(_: Any, part: Tensor, samples: list[DetDataSample], rescale: bool) -> Any:
+        boxes = torch.tensor([[0.0, 0, 20, 20], [1, 0, 21, 20], [30, 30, 40, 40]])
+        samples[0].pred_instances = InstanceData(
+            bboxes=boxes, scores=torch.tensor([0.5, 0.6, 0.4]), labels=torch.zeros(3, dtype=int)
+        )
+        return samples
+
+    monkeypatch.setattr(SingleStageDetector, 'predict', see)
+    size = (64, 64)
+    sample = DetDataSample(metainfo=dict(img_shape=size, ori_shape=size, scale_factor=(1.0, 1.0)))
+    (found,) = sliced().predict(torch.zeros(1, 3, 64, 64), [sample])
+    assert found.pred_instances.bboxes.tolist() == [[1, 0, 21, 20], [30, 30, 40, 40]]
+
+
+def test_unknown_merging() -> None:
+    with pytest.raises(ValueError, match='merge must be one of nms, greedy_nmm'):
+        sliced(merge='vote')
 
 
 @pytest.mark.parametrize('settings', [dict(slice_size=0), dict(overlap_ratio=1.0)])
