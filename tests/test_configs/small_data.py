@@ -30,9 +30,8 @@ def make_data(root: Path) -> None:
         make_coco_tree(data / 'yellowstone', (300, 260), 1, 8, split=split)
     mosaic = data / 'coco-mosaic'
     for split in ('train', 'val'):
-        made = make_coco_tree(
-            root / f'coco-{split}', (256, 256), 2, 8, CocoDataset.METAINFO['classes']
-        )
+        made = root / f'coco-{split}'
+        make_coco_tree(made, (256, 256), 2, 8, CocoDataset.METAINFO['classes'])
         shutil.copytree(made / 'images', mosaic / split)
         (mosaic / 'annotations').mkdir(exist_ok=True)
         shutil.copy(made / 'train.json', mosaic / 'annotations' / f'{split}.json')
