@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing import get_context
 from pathlib import Path
+from traceback import print_exc
 from types import ModuleType
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
@@ -52,9 +54,13 @@ def run_forked(tool: str, *arguments: str | Path, log: Path | None = None) -> fl
 
 
 def _run_tool(argv: list[str], out: Path) -> None:
-    """Run a tool in this process, with its output in a file."""
+    """Run a tool in this process, with its output in a file, and end the process."""
     sys.argv = argv
-    with out.open('a') as stream:
-        for number in (1, 2):
-            os.dup2(stream.fileno(), number)
-        load_tool(argv[0].removesuffix('.py')).main()
+    failed = False
+    with out.open('a') as stream, redirect_stdout(stream), redirect_stderr(stream):
+        try:
+            load_tool(argv[0].removesuffix('.py')).main()
+        except BaseException:
+            print_exc(file=stream)
+            failed = True
+    os._exit(failed)  # Python's own end of a process that a thread forked is an error

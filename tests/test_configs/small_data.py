@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import copy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -28,20 +28,26 @@ def make_data(root: Path) -> None:
     make_tju_dhd_tree(data / 'TJU-DHD', num_images=2, objects=12)
     for split in ('train', 'test'):
         make_coco_tree(data / 'yellowstone', (300, 260), 1, 8, split=split)
-    mosaic = data / 'coco-mosaic'
     for split in ('train', 'val'):
-        made = root / f'coco-{split}'
-        make_coco_tree(made, (256, 256), 2, 8, CocoDataset.METAINFO['classes'])
-        shutil.copytree(made / 'images', mosaic / split)
-        (mosaic / 'annotations').mkdir(exist_ok=True)
-        shutil.copy(made / 'train.json', mosaic / 'annotations' / f'{split}.json')
+        _coco(root, data / 'coco-mosaic', split, split)
+        _coco(root, data / 'coco', f'{split}2017', f'instances_{split}2017')
     make_mask_tree(data / 'nuclei', (128, 128), 2, channels=1, depth=16)
-    for name in ('drive', 'aerial-building'):
-        make_mask_tree(data / name, (128, 128), 2)
-    make_mask_tree(data / 'aerial', (128, 128), 2, classes=5)
+    make_mask_tree(data / 'drive', (128, 128), 2)
+    for name, classes in (('aerial-building', 2), ('aerial', 5)):
+        for image in make_mask_tree(data / name, (128, 128), 2, classes).glob('*/images/*.png'):
+            Image.open(image).save(image.with_suffix('.jpg'))
     for name in ('digits', 'digits-128', 'ultramnist'):
         _sums(data / name, 128)
     _slides(data / 'panda')
+
+
+def _coco(root: Path, target: Path, folder: str, annotations: str) -> None:
+    """COCO's classes and layout."""
+    made = root / 'made' / target.name / folder
+    make_coco_tree(made, (256, 256), 2, 8, CocoDataset.METAINFO['classes'])
+    shutil.copytree(made / 'images', target / folder)
+    (target / 'annotations').mkdir(exist_ok=True)
+    shutil.copy(made / 'train.json', target / 'annotations' / f'{annotations}.json')
 
 
 def _sums(root: Path, side: int) -> None:
@@ -76,10 +82,10 @@ def make_small(cfg: Config, name: str) -> Config:
     Grids keep about their number of patches: sides of images and patches shrink by the same factor,
     except where the levels of a detector's head need patches of 256 px.
     """
-    found = json.loads(json.dumps(cfg.to_dict()))
+    found = copy.deepcopy(cfg.to_dict())
     levels = found['model'].get('bbox_head', {}).get('strides', [32])
-    patch = found['model'].get('patch_size', 512)
     least = 256 if max(levels) > 32 else 64
+    patch = found['model'].get('patch_size', 2 * least)
     factor = max(1, patch // least)
     _shrink(found, factor)
     if 'patch_size' in found['model']:
@@ -93,7 +99,7 @@ def make_small(cfg: Config, name: str) -> Config:
     else:
         found['train_cfg'].update(max_epochs=1, val_interval=1)
     found['train_cfg'].pop('dynamic_intervals', None)
-    if 'inner_iterations' in found['train_cfg']:
+    if 'PatchGD' in found['train_cfg'].get('type', ''):
         found['train_cfg']['inner_iterations'] = 2
     if found['model']['backbone']['type'] == 'HourglassNet':
         found['model']['backbone'].update(
@@ -114,13 +120,15 @@ def _shrink(node: Any, factor: int) -> None:
         if kind == 'RepeatDataset':
             node['times'] = 1
         if kind == 'Resize' and 'scale' in node:
-            node['scale'] = [max(64, min(512, side // factor)) for side in node['scale']]
+            node['scale'] = tuple(max(64, min(512, side // factor)) for side in node['scale'])
+        if kind == 'Resize' and 'scale_factor' in node:
+            node['scale_factor'] = 1.0
         if kind == 'mmpatch.LoadSlide':
             node['size'] = max(64, min(512, node['size'] // factor))
         if kind == 'RandomCrop':
-            node['crop_size'] = [128, 128]
+            node['crop_size'] = (128, 128)
         for value in node.values():
             _shrink(value, factor)
-    elif isinstance(node, list):
+    elif isinstance(node, (list, tuple)):
         for value in node:
             _shrink(value, factor)
