@@ -24,8 +24,8 @@ from mmpatch.testing import (
 def make_data(root: Path) -> None:
     """Write ``root/data`` with two small images a split of every data set of the configs."""
     data = root / 'data'
-    make_soda_d_tree(data / 'SODA-D', num_images=2)
-    make_tju_dhd_tree(data / 'TJU-DHD', num_images=2, objects=12)
+    make_soda_d_tree(data / 'SODA-D', num_images=1)
+    make_tju_dhd_tree(data / 'TJU-DHD', num_images=1, objects=12)
     for split in ('train', 'test'):
         make_coco_tree(data / 'yellowstone', (300, 260), 1, 8, split=split)
     for split in ('train', 'val'):
@@ -44,7 +44,7 @@ def make_data(root: Path) -> None:
 def _coco(root: Path, target: Path, folder: str, annotations: str) -> None:
     """COCO's classes and layout."""
     made = root / 'made' / target.name / folder
-    make_coco_tree(made, (256, 256), 2, 8, CocoDataset.METAINFO['classes'])
+    make_coco_tree(made, (256, 256), 1, 8, CocoDataset.METAINFO['classes'])
     shutil.copytree(made / 'images', target / folder)
     (target / 'annotations').mkdir(exist_ok=True)
     shutil.copy(made / 'train.json', target / 'annotations' / f'{annotations}.json')
@@ -87,7 +87,7 @@ def make_small(cfg: Config, name: str) -> Config:
     least = 256 if max(levels) > 32 else 64
     patch = found['model'].get('patch_size', 2 * least)
     factor = max(1, patch // least)
-    _shrink(found, factor)
+    _shrink(found, factor, 512 if 'patch_size' in found['model'] else 256)
     if 'patch_size' in found['model']:
         found['model']['patch_size'] = max(least, patch // factor)
     for name in ('train', 'val', 'test'):
@@ -111,7 +111,7 @@ def make_small(cfg: Config, name: str) -> Config:
     return Config(found)
 
 
-def _shrink(node: Any, factor: int) -> None:
+def _shrink(node: Any, factor: int, most: int) -> None:
     """Leave weights and workers out, and reduce sizes, in all of a config."""
     if isinstance(node, dict):
         if isinstance(node.get('init_cfg'), dict) and node['init_cfg'].get('type') == 'Pretrained':
@@ -120,7 +120,7 @@ def _shrink(node: Any, factor: int) -> None:
         if kind == 'RepeatDataset':
             node['times'] = 1
         if kind == 'Resize' and 'scale' in node:
-            node['scale'] = tuple(max(64, min(512, side // factor)) for side in node['scale'])
+            node['scale'] = tuple(max(64, min(most, side // factor)) for side in node['scale'])
         if kind == 'Resize' and 'scale_factor' in node:
             node['scale_factor'] = 1.0
         if kind == 'mmpatch.LoadSlide':
@@ -128,7 +128,7 @@ def _shrink(node: Any, factor: int) -> None:
         if kind == 'RandomCrop':
             node['crop_size'] = (128, 128)
         for value in node.values():
-            _shrink(value, factor)
+            _shrink(value, factor, most)
     elif isinstance(node, (list, tuple)):
         for value in node:
-            _shrink(value, factor)
+            _shrink(value, factor, most)
