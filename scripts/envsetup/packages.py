@@ -102,8 +102,8 @@ def install_packages(venv: Venv, lock: Lock) -> None:
     if venv.state.done('packages', wanted) and venv.python.exists():
         return
     check_venv_module()
-    check_space(venv.path.parent)
     _make(venv, made_from)
+    check_space(venv.path.parent)
     tools = [f'{name}=={lock.pin(name)}' for name in _BUILD_TOOLS]
     with (
         step(

@@ -31,7 +31,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)  # asks compilers; slow
+    # What takes longer than these trainings: asking compilers for the log, and formatting configs
+    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
+    monkeypatch.setattr(Config, 'pretty_text', property(_plain_text))
+
+
+def _plain_text(cfg: Config) -> str:
+    return ''.join(f'{key} = {value!r}\n' for key, value in cfg.to_dict().items())
 
 
 @pytest.mark.slow
@@ -41,6 +47,7 @@ def test_config_trains(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
     cfg = make_small(Config.fromfile(path), path.stem)
     cfg.work_dir = str(folder / 'work_dirs' / path.stem)
     cfg.launcher = 'none'
+    cfg.experiment_name = path.stem  # mmengine keeps scopes by it
     cfg.default_hooks.checkpoint.update(interval=-1, save_last=False, save_best=None)
     runner = Runner.from_cfg(cfg)
     runner.train()
@@ -69,4 +76,4 @@ def test_suite(suite: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for row in rows:
         assert float(row['AP']) >= 0 and float(row['parameters [M]']) > 0
     assert ('MR_R' in rows[0]) == (suite == 'tju-pedestrian')
-    assert (out / 'report.html').read_text().count('<figure>') == 2 * len(rows)
+    assert (out / 'report.html').read_text().count('<figure>') == len(rows)
