@@ -161,7 +161,8 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
 
         Args:
             batch_inputs: B images as they come from the pipeline.
-            batch_data_samples: Their B data samples.
+            batch_data_samples: Their B data samples. Without a ``scale_factor`` an image counts as
+                not resized.
             rescale: Give boxes in pixels of the original images.
 
         Returns:
@@ -171,7 +172,8 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         for image, sample in zip(batch_inputs, batch_data_samples):
             batch = self.cut_images([image])
             outs = self._maps(batch)
-            results.append(self.parts.predict_image(batch, outs, sample.metainfo, rescale))
+            meta = {'scale_factor': (1.0, 1.0), **sample.metainfo}
+            results.append(self.parts.predict_image(batch, outs, meta, rescale))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:

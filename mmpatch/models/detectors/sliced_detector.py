@@ -83,7 +83,8 @@ class SlicedDetector(SingleStageDetector):
         for image, sample in zip(batch_inputs, batch_data_samples):
             found = self._predict_image(image, sample)
             if rescale:
-                found.bboxes /= found.bboxes.new_tensor(sample.scale_factor).repeat(2)
+                factor = sample.metainfo.get('scale_factor', (1, 1))
+                found.bboxes /= found.bboxes.new_tensor(factor).repeat(2)
             results.append(found)
         return self.add_pred_to_datasample(batch_data_samples, results)
 

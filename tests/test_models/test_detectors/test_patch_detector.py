@@ -235,6 +235,17 @@ def test_small_images_are_refused_in_training_and_padded_in_prediction() -> None
     assert found.bboxes[:, 2].max() <= 50 and found.bboxes[:, 3].max() <= 40
 
 
+def test_an_image_without_a_scale_factor_was_not_resized() -> None:
+    model = build_detector(patch_size=64, double=False).eval()
+    picture, data = image(64, 96).float(), sample(64, 96, objects=1, double=False)
+    with torch.no_grad():
+        (known,) = model.predict([picture], [copy.deepcopy(data)])
+        kept = {name: data.get(name) for name in data.metainfo_keys() if name != 'scale_factor'}
+        (found,) = model.predict([picture], [type(data)(metainfo=kept)])
+    assert len(known.pred_instances) > 0
+    assert torch.equal(found.pred_instances.bboxes, known.pred_instances.bboxes)
+
+
 @pytest.mark.parametrize(
     ('settings', 'message'),
     [

@@ -79,7 +79,6 @@ def test_it_is_the_stock_detector_but_for_the_slices() -> None:
 
 def test_predictions_of_a_small_model() -> None:
     sample = DetDataSample(metainfo=dict(img_shape=(90, 70), ori_shape=(90, 70)))
-    sample.set_metainfo(dict(scale_factor=(1.0, 1.0)))
     nms = dict(type='nms', iou_threshold=0.5)
     model = sliced(test_cfg=dict(score_thr=0.0, nms_pre=50, max_per_img=20, nms=nms))
     (found,) = model.predict(torch.rand(1, 3, 96, 96), [sample])
