@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ class TimeBudgetHook(Hook):
 
     The time is that of training iterations, loading of their data included; what validation and
     checkpoints take does not count, nor does an interruption. The learning rate rises linearly, then
-    falls to zero along a cosine. The epoch that the time ends in is the last one: it is validated
+    falls to zero along a cosine; every optimizer step has its own, those of the inner iterations of
+    a batch too. The epoch that the time ends in is the last one: it is validated
     and saved like any other.
 
     Args:
@@ -41,6 +43,7 @@ class TimeBudgetHook(Hook):
         self.limit = 60 * minutes
         self.warmup = warmup
         self.spent = 0.0
+        self._started = 0.0  # the iteration, by the clock
 
     @property
     def over(self) -> bool:
@@ -57,13 +60,20 @@ class TimeBudgetHook(Hook):
         times = runner.message_hub.log_scalars.get('train/time')
         self.spent = 0.0 if times is None else float(times.data[0].sum())
         runner.train_loop.dataloader = _UntilOver(runner.train_loop.dataloader, self)
+        for optimizer in _optimizers(runner.optim_wrapper):
+            optimizer.register_step_pre_hook(self._set_rate)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """Set the learning rate."""
-        factor = self.factor(self.spent / self.limit)
+        """Start the clock."""
+        self._started = perf_counter()
         for optimizer in _optimizers(runner.optim_wrapper):
-            for group in optimizer.param_groups:
-                group['lr'] = group.setdefault('initial_lr', group['lr']) * factor
+            self._set_rate(optimizer)
+
+    def _set_rate(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """Set the learning rate by what was spent up to now."""
+        factor = self.factor((self.spent + perf_counter() - self._started) / self.limit)
+        for group in optimizer.param_groups:
+            group['lr'] = group.setdefault('initial_lr', group['lr']) * factor
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
