@@ -23,7 +23,7 @@ demo: env  ## Train and show the demo
 	$(RUN) tools/demo.py $(ARGS)
 
 test: env  ## Run the tests
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: env  ## Check style and format (ruff)
 	$(RUN) -m ruff check .

@@ -1,4 +1,6 @@
-# The bundled example: trees in an aerial image of 2299 x 2472 px, trained patch by patch on a CPU.
+# The bundled example: trees in an aerial image, trained patch by patch on a CPU. Each epoch takes
+# another part of the training image, as large as the test image, so that the global patch has the
+# same scale in both.
 #   python tools/train.py configs/patch_fcos_yellowstone.py
 # `make demo` fetches the data and the backbone's weights (docs/datasets.md) and trains this.
 _base_ = [
@@ -6,12 +8,16 @@ _base_ = [
     '_base_/datasets/yellowstone.py',
     '_base_/default_runtime.py',
 ]
-max_epochs = 18
+crop = dict(type='RandomCrop', crop_size=(1280, 1280))
+train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+max_epochs = 32
 train_cfg = dict(
     type='mmpatch.PatchGDTrainLoop',
     max_epochs=max_epochs,
     val_interval=max_epochs,
-    sampling_rate=0.044,
+    sampling_rate=0.16,
+    inner_iterations=13,
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -1,7 +1,8 @@
 # RetinaNet, patch by patch, on the trees: mmdet's own head reads the feature maps of all patches
 # side by side, fused with those of the whole image.
+# The head reads the whole image in every step, so the gradient is the exact one of all patches.
 #   python tools/train.py configs/patch_retinanet_yellowstone.py
-_base_ = ['./patch_fcos_yellowstone.py']
+_base_ = ['./baselines/patch_fcos_yellowstone_exact.py']
 model = dict(
     bbox_head=dict(
         _delete_=True,
@@ -23,14 +24,3 @@ model = dict(
         pos_weight=-1,
     ),
 )
-# The head reads the whole image in every step: one step with every patch, on a part of the image.
-crop = dict(type='RandomCrop', crop_size=(1280, 1280))
-train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-epochs = 100
-exact = dict(type='exact', chunk_size=4)
-train_cfg = dict(gradient=exact, max_epochs=epochs, val_interval=epochs)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=5),
-    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=epochs, T_max=epochs),
-]

@@ -1,7 +1,8 @@
 # YOLOX, patch by patch, on the trees: neck and head of baselines/yolox_lite0_yellowstone.py, the
 # image at full resolution. The head reads the feature maps of all patches side by side.
+# The head reads the whole image in every step, so the gradient is the exact one of all patches.
 #   python tools/train.py configs/patch_yolox_yellowstone.py
-_base_ = ['./patch_fcos_yellowstone.py']
+_base_ = ['./baselines/patch_fcos_yellowstone_exact.py']
 norm_cfg = dict(type='GN', num_groups=4)
 model = dict(
     neck=dict(
@@ -25,14 +26,3 @@ model = dict(
         _delete_=True, score_thr=0.01, nms=dict(type='nms', iou_threshold=0.65), max_per_img=1000
     ),
 )
-# The head reads the whole image in every step: one step with every patch, on a part of the image.
-crop = dict(type='RandomCrop', crop_size=(1280, 1280))
-train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-epochs = 100
-exact = dict(type='exact', chunk_size=4)
-train_cfg = dict(gradient=exact, max_epochs=epochs, val_interval=epochs)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=5),
-    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=epochs, T_max=epochs),
-]

@@ -32,6 +32,11 @@ model = dict(
     ),
     test_cfg={{_base_.model.test_cfg}},
 )
+train_pipeline = [
+    *_base_.train_pipeline[:2],
+    *_base_.train_pipeline[3:],
+]  # the image is not cropped
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 max_epochs = 120
 train_cfg = dict(
     _delete_=True, type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs
