@@ -1,0 +1,13 @@
+# mmdet's CenterNet-R18 on images of 511 x 511 px, the paper's size; the data comes with the leaf. It is
+# "Objects as Points"; the paper cites the keypoint triplets of the same name, which mmdet lacks.
+_base_ = ['mmdet::centernet/centernet_r18-dcnv2_8xb16-crop512-140e_coco.py', '../imports.py']
+
+resize = dict(type='Resize', scale=(511, 511), keep_ratio=True)
+train_pipeline = [*_base_.train_pipeline[:2], resize, *_base_.train_pipeline[2:]]
+pack = dict(
+    type='PackDetInputs',
+    meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'border'),
+)
+test_pipeline = [_base_.test_pipeline[0], resize, *_base_.test_pipeline[1:-1], pack]
+default_hooks = dict(checkpoint=dict(type='mmpatch.SafeCheckpointHook'))
+visualizer = dict(type='mmpatch.PatchDetVisualizer')
