@@ -12,6 +12,7 @@ import torch
 from mmengine.hooks import Hook, IterTimerHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from mmpatch.engine.hooks import TimeBudgetHook
 
@@ -91,16 +92,15 @@ def test_each_step_of_a_batch_has_its_learning_rate(
     now = iter(range(1000))
     monkeypatch.setattr('mmpatch.engine.hooks.time_budget_hook.perf_counter', lambda: next(now))
     rates: list[float] = []
-    step = torch.optim.AdamW.step
-
-    def see(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-        rates.append(optimizer.param_groups[0]['lr'])
-        return step(optimizer, *args, **kwargs)
-
-    monkeypatch.setattr(torch.optim.AdamW, 'step', see)
+    handle = register_optimizer_step_post_hook(
+        lambda optimizer, *_: rates.append(optimizer.param_groups[0]['lr'])
+    )
     options = settings('mmpatch.PatchGDTrainLoop')
     options['train_cfg']['inner_iterations'] = 2
-    run_training(**options)
+    try:
+        run_training(**options)
+    finally:
+        handle.remove()
     hook = TimeBudgetHook(24 / 60, 0.25)
     seconds = [3 * batch + step for batch in range(8) for step in (2, 3)]
     assert rates == pytest.approx([1e-3 * hook.factor(second / 24) for second in seconds])
