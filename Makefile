@@ -3,17 +3,19 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+COMPARISON ?= --minutes 8 --seeds 0 1 --jobs 2
 
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint types clean distclean
+.PHONY: help env demo compare test lint types clean distclean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
 	@echo
 	@echo "Settings: PYTHON=python3.11   the Python to start from (3.10, 3.11 or 3.12)"
-	@echo "          ARGS='-m \"not slow\"' more arguments for pytest or the demo"
+	@echo "          ARGS='-m \"not slow\"' more arguments for pytest, the demo or the comparison"
+	@echo "          COMPARISON=--quick   a look at the comparison, in 15 minutes"
 	@echo "          MMPATCH_WHEEL_DIR=... where compiled wheels are kept"
 
 env:  ## Make the environment (.venv); compiles mmcv's operators the first time on a machine
@@ -21,6 +23,11 @@ env:  ## Make the environment (.venv); compiles mmcv's operators the first time 
 
 demo: env  ## Train and show the demo
 	$(RUN) tools/demo.py $(ARGS)
+
+compare: env  ## Compare all methods on the demo's data (two hours)
+	$(RUN) tools/dataset_converters/yellowstone.py
+	$(RUN) tools/model_converters/efficientnet_lite0.py
+	$(RUN) tools/compare.py --suite yellowstone $(COMPARISON) $(ARGS)
 
 test: env  ## Run the tests
 	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)

@@ -102,6 +102,7 @@ def plot_memory(runs: Sequence[Run], metric: str) -> Figure:
     axes.set_xscale('log')
     axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
     axes.xaxis.set_minor_formatter(lambda value, _: f'{value:g}')
+    axes.tick_params(axis='x', which='both', length=4, pad=4)
     axes.set(xlabel='peak memory of the training [GiB]', ylabel=metric.split('/', 1)[-1])
     axes.grid(alpha=0.3, which='both')
     figure.legend(loc='outside right upper', fontsize=8)

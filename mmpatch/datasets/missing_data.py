@@ -4,8 +4,8 @@ from pathlib import Path
 
 #: Said at the end of every error about missing data.
 BUNDLED_EXAMPLE = (
-    'The bundled example needs no download by hand: `make demo`, or `python tools/train.py '
-    'configs/patch_fcos_yellowstone.py`'
+    'The bundled example needs no download by hand: `make demo` fetches its data and trains '
+    'configs/patch_fcos_yellowstone.py'
 )
 
 

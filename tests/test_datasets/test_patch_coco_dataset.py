@@ -95,7 +95,7 @@ def test_missing_annotation_file(root: Path) -> None:
     message = str(caught.value)
     assert str((root / 'val.json').resolve()) in message
     assert 'Ask for it. The bundled example' in message
-    assert 'python tools/train.py configs/patch_fcos_yellowstone.py' in message
+    assert '`make demo`' in message and 'configs/patch_fcos_yellowstone.py' in message
 
 
 def test_missing_image_folder(root: Path) -> None:
