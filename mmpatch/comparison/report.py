@@ -114,12 +114,16 @@ def mean_metric(runs: Sequence[Run], metric: str) -> float | None:
 
 
 def _mean_and_spread(runs: Sequence[Run], metric: str) -> str:
-    """A metric's mean over seeds, and its standard deviation if there are several."""
+    """A metric's mean over seeds, and its standard deviation if there are several.
+
+    Fractions have three decimals, percentages one.
+    """
     found = [run.metrics[metric] for run in runs if metric in run.metrics]
     if not found:
         return ''
-    spread = f' ± {stdev(found):.2g}' if len(found) > 1 else ''
-    return f'{mean(found):.3g}{spread}'
+    decimals = 3 if max(map(abs, found)) <= 1 else 1
+    spread = f' ± {stdev(found):.{decimals}f}' if len(found) > 1 else ''
+    return f'{mean(found):.{decimals}f}{spread}'
 
 
 def _full_name(run: Run) -> str:

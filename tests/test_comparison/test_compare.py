@@ -243,10 +243,10 @@ def test_history_of_a_checkpoint() -> None:
 
 
 def test_seeds_become_one_row() -> None:
-    seeds = [Run('ours', 60.0 * i, 60, 1.0 + i, {'cls/kappa': i / 2}, 0.5) for i in (1, 2, 3)]
+    seeds = [Run('ours', 60.0 * i, 60, 1.0 + i, {'cls/kappa': i / 4}, 0.5) for i in (1, 2, 3)]
     (line,) = table([*seeds], ['cls/kappa']).splitlines()[2:]
     cells = [cell.strip() for cell in line.split('|')[1:-1]]
-    assert cells == ['ours', '1 ± 0.5', '', '60', '2.00', '2.0', '', '4.00', '3.50']
+    assert cells == ['ours', '0.500 ± 0.250', '', '60', '2.00', '2.0', '', '4.00', '3.50']
 
 
 def test_tables() -> None:
