@@ -28,7 +28,8 @@ body{font:15px/1.45 system-ui,sans-serif;color:#1d1d1f;background:#fff;margin:2r
 h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:2rem 0 .6rem}p{margin:.3rem 0;color:#555}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:13px}td,th{padding:.35rem .45rem;text-align:right;white-space:nowrap}
-td:first-child,th:first-child{text-align:left}th{white-space:normal;vertical-align:bottom;border-bottom:2px solid #333}td{border-bottom:1px solid #ddd}
+td:first-child,th:first-child{text-align:left}
+th{white-space:normal;vertical-align:bottom;border-bottom:2px solid #333}td{border-bottom:1px solid #ddd}
 tr.best td{background:#eef6ee}.failure{color:#a00}img.plot{max-width:100%}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(430px,1fr));gap:1rem}
 figure{margin:0}figure img{width:100%;cursor:zoom-in;border:1px solid #ddd}figcaption{font-weight:600}
