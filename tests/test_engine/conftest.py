@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import torch
@@ -65,7 +66,7 @@ def run_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
                 default_scope='mmdet',
                 log_level='WARNING',
                 work_dir=str(tmp_path / 'run'),
-                experiment_name=f'run_{torch.randint(1 << 40, ()).item()}_{len(options)}',
+                experiment_name=uuid4().hex,  # mmengine keeps visualizers by it
             )
         )
         for key, value in options.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from mmengine.config import Config
@@ -26,7 +27,7 @@ def train(folder: Path, model: dict[str, Any], scope: str, data: Any, metric: st
         dict(
             default_scope=scope,
             work_dir=str(folder / 'run'),
-            experiment_name=f'{folder.name}_{scope}',
+            experiment_name=uuid4().hex,  # mmengine keeps visualizers by it
             model=model,
             train_dataloader=loader('train'),
             val_dataloader=loader('test'),

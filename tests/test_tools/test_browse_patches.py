@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def cfg(tmp_path: Path) -> Config:
             default_scope='mmdet',
             log_level='ERROR',
             work_dir=str(tmp_path / 'run'),
-            experiment_name=f'browse_{tmp_path.name}',
+            experiment_name=uuid4().hex,  # mmengine keeps visualizers by it
         )
     )
 
