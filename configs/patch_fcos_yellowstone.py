@@ -1,7 +1,6 @@
 # The bundled example: trees in an aerial image, trained patch by patch on a CPU. Each epoch takes
-# another part of the training image, about as large as the test image, so that the global patch has
-# the same scale in both. Its size varies, so that the model learns patches that the border cuts: they
-# are filled up with zeros.
+# another part of the training image, as large as the test image, so that the global patch has the
+# same scale in both.
 #   python tools/train.py configs/patch_fcos_yellowstone.py
 # `make demo` fetches the data and the backbone's weights (docs/datasets.md) and trains this.
 _base_ = [
@@ -9,7 +8,7 @@ _base_ = [
     '_base_/datasets/yellowstone.py',
     '_base_/default_runtime.py',
 ]
-crop = dict(type='RandomCrop', crop_type='absolute_range', crop_size=(1025, 1280))
+crop = dict(type='RandomCrop', crop_size=(1280, 1280))
 train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 max_epochs = 32

@@ -2,7 +2,7 @@
 # of the image are smaller, for more steps in the same time.
 #   python tools/train.py configs/baselines/patch_fcos_yellowstone_exact.py
 _base_ = ['../patch_fcos_yellowstone.py']
-crop = dict(type='RandomCrop', crop_type='absolute_range', crop_size=(513, 768))
+crop = dict(type='RandomCrop', crop_size=(768, 768))
 train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[3:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 epochs = 200
