@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,10 @@ def test_models(metafile: dict[str, Any]) -> None:
             assert result['Metrics'] and all(0 <= x <= 100 for x in result['Metrics'].values())
 
 
-def test_mim_lists_the_models(metafile: dict[str, Any]) -> None:
+def test_mim_lists_the_models(metafile: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """As `mim search mmpatch` does."""
+    elsewhere = [path for path in sys.path if Path(path).resolve() != ROOT]  # not *.egg-info here
+    monkeypatch.setattr(sys, 'path', elsewhere)
     search = pytest.importorskip('mim.commands.search')  # not in upstream's environment
     found = search.get_model_info('mmpatch', local=True, to_dict=True)
     assert set(found) == {Path(model['Config']).stem for model in metafile['Models']}
