@@ -162,6 +162,7 @@ def check_settings(args: argparse.Namespace) -> None:
     note = args.out / 'settings.json'
     now = dict(
         minutes=args.minutes,
+        jobs=args.jobs,
         memory_limit=args.memory_limit,
         cfg_options=args.cfg_options,
         checkpoints=args.checkpoints and [str(path) for path in args.checkpoints],
@@ -174,9 +175,9 @@ def check_settings(args: argparse.Namespace) -> None:
             )
         before = json.loads(note.read_text())
         for name, value in now.items():
-            if before[name] != value:
+            if before.get(name) != value:
                 sys.exit(
-                    f'error: the comparison in {args.out} has {name}={before[name]}, this one '
+                    f'error: the comparison in {args.out} has {name}={before.get(name)}, this one '
                     f'{value}: their rows cannot be compared; choose another --out'
                 )
     write_atomic(note, json.dumps(now, indent=1).encode())

@@ -2,8 +2,9 @@
 
 from .checks import check_comparable
 from .page import page, plot_memory
+from .processes import RunError, run_tool
 from .report import table, to_csv, to_latex
-from .runs import Run, RunError, history, run_tool, train_and_test
+from .runs import Run, history, train_and_test
 from .suites import SUITES, suite_configs
 
 __all__ = [

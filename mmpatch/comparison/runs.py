@@ -1,16 +1,10 @@
-"""Training and testing a config in processes of their own, and what that took."""
+"""Training and testing a config, and what that took."""
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +16,7 @@ from numpy.typing import NDArray
 
 from mmpatch.utils.files import write_atomic
 
-#: The checkout, with ``tools`` and ``configs``.
-ROOT = Path(__file__).resolve().parents[2]
+from .processes import run_tool
 
 
 @dataclass(frozen=True)
@@ -34,8 +27,8 @@ class Run:
         name: The config's name.
         seconds: Wall time of the training iterations, data loading included [s].
         steps: Optimizer steps.
-        peak: Highest memory of the training [GiB]: max RSS of the process, or what PyTorch reserved
-            on the GPU.
+        peak: Highest memory of the training [GiB]: resident memory of the process, or what PyTorch
+            reserved on the GPU.
         metrics: What the test reported.
         idle: Memory of that process before it trained, model included; 0 if unknown [GiB].
         parameters: Numbers in the model, trained or not, without BatchNorm's statistics.
@@ -56,19 +49,6 @@ class Run:
     peak_test: float = 0.0
     seed: int | None = None
     failure: str = ''
-
-
-class RunError(RuntimeError):
-    """A tool ended with an error.
-
-    Args:
-        message: What ran, how it ended, and where its output is.
-        reason: The last thing that it said.
-    """
-
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 def train_and_test(
@@ -137,59 +117,6 @@ def train_and_test(
     )
     write_atomic(note, json.dumps(asdict(run), indent=1).encode())
     return run
-
-
-def run_tool(tool: str, *arguments: str | Path, log: Path | None = None) -> float:
-    """Run one of the tools; returns the peak memory of its process [GiB].
-
-    The tool ends when this process does, however that ends (on Linux).
-
-    Args:
-        tool: Its path in ``tools``.
-        *arguments: Of its command line.
-        log: File that what it prints is added to; None: the terminal.
-
-    Raises:
-        RunError: If the tool fails.
-    """
-    command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
-    with nullcontext() if log is None else log.open('ab') as out:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, 'PYTHONPATH': path},
-            stdout=out,
-            stderr=None if out is None else subprocess.STDOUT,
-            preexec_fn=_end_with_parent if sys.platform == 'linux' else None,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        where, reason = 'see above', how_it_ended(process.returncode)
-        if log is not None:
-            lines = [line.strip() for line in log.read_text(errors='replace').splitlines()]
-            where = f'see {log}'
-            if process.returncode > 0 and any(lines):
-                reason = next(line for line in reversed(lines) if line)
-        raise RunError(f'{" ".join(command)}: {how_it_ended(process.returncode)}, {where}', reason)
-    return usage.ru_maxrss / (2**30 if sys.platform == 'darwin' else 2**20)
-
-
-_LIBC = ctypes.CDLL(None) if sys.platform == 'linux' else None
-_PR_SET_PDEATHSIG = 1
-
-
-def _end_with_parent() -> None:
-    """Let the kernel kill this process when its parent ends."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def how_it_ended(code: int) -> str:
-    """An exit code in words."""
-    if code == -signal.SIGKILL:
-        return 'killed, as the system does when memory runs out'
-    return f'exit {code}' if code >= 0 else f'ended by signal {-code}'
 
 
 def history(state: Mapping[str, Any], name: str) -> NDArray[np.float64]:

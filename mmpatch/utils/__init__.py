@@ -2,12 +2,13 @@
 
 from .config_check import check_config, check_weights
 from .launch import load_config
-from .memory import peak_memory, resident_memory
+from .memory import peak_memory, peak_resident, resident_memory
 
 __all__ = [
     'check_config',
     'check_weights',
     'load_config',
     'peak_memory',
+    'peak_resident',
     'resident_memory',
 ]

@@ -177,7 +177,7 @@ def test_a_run_that_fails_does_not_stop_the_others(
     assert '=== 3 of 3' in said.out and 'error: train.py: exit 1, see a.log' in said.err
     failure = 'ValueError: no (see unet_nuclei-64.log)'
     assert f'- unet_nuclei-64: {failure}' in (tmp_path / 'table.md').read_text()
-    wanted = [(name, '-' if number == 0 else '50') for number, name in enumerate(names)]
+    wanted = [(name, '-' if number == 0 else '50.0') for number, name in enumerate(names)]
     assert rows_of(tmp_path, 'image/F1') == wanted
     assert f'unet_nuclei-64: {failure}' in (tmp_path / 'report.html').read_text()
 

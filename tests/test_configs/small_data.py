@@ -20,6 +20,9 @@ from mmpatch.testing import (
     make_tju_dhd_tree,
 )
 
+#: Suites that are run whole, one for each layout of the paper's detection data.
+WHOLE_SUITES = ('coco-mosaic', 'soda', 'tju-pedestrian')
+
 
 def make_data(root: Path) -> None:
     """Write ``root/data`` with a small image a split of every data set of the configs."""

@@ -29,7 +29,7 @@ class MemoryLimitError(RuntimeError):
 class MemoryHook(Hook):
     """Logs the running peak of memory since the start of the process.
 
-    Each iteration as ``peak_process`` (max RSS) and, with a GPU, ``peak_allocated`` and
+    Each iteration as ``peak_process`` (resident memory) and, with a GPU, ``peak_allocated`` and
     ``peak_reserved`` [GiB]; at the end a table of what took how much. mmengine's own ``memory`` is
     the peak of one logging window in MiB, on GPUs only.
 
