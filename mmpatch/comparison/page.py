@@ -8,6 +8,7 @@ import io
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -134,15 +135,22 @@ def _row(texts: Sequence[str], tag: str, kind: str = '') -> str:
 
 def _figure(method: str, path: Path) -> str:
     """A method's picture, reduced."""
-    picture = Image.open(path).convert('RGB')
-    picture.thumbnail((WIDTH, 4 * WIDTH))
-    stream = io.BytesIO()
-    picture.save(stream, 'JPEG', quality=82)
-    source = _as_uri(stream.getvalue(), 'jpeg')
     caption = html.escape(method)
+    source = _reduced(path, path.stat().st_mtime_ns)
     return (
         f'<figure><figcaption>{caption}</figcaption><img alt="{caption}" src="{source}"></figure>'
     )
+
+
+@cache  # the page is written after every run, while others are timed
+def _reduced(path: Path, _: int) -> str:
+    """A picture as part of the page, reduced to :data:`WIDTH`; anew if the file's time changes."""
+    with Image.open(path) as opened:
+        picture = opened.convert('RGB')
+    picture.thumbnail((WIDTH, 4 * WIDTH))
+    stream = io.BytesIO()
+    picture.save(stream, 'JPEG', quality=82)
+    return _as_uri(stream.getvalue(), 'jpeg')
 
 
 def _as_uri(data: bytes, kind: str) -> str:
