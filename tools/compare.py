@@ -2,6 +2,7 @@
 
     python tools/compare.py --suite yellowstone --minutes 8 --seeds 0 1 --jobs 2
     python tools/compare.py --suite yellowstone --quick
+    python tools/compare.py A.py B.py --out work_dirs/ab --steps 1000
     python tools/compare.py A.py B.py --out work_dirs/ab --memory-limit 4GiB
     python tools/compare.py A.py B.py --out work_dirs/ab --checkpoints a.pth b.pth   # no training
 
@@ -78,8 +79,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--suite', help=f'configs that belong together, in place of a list: {", ".join(SUITES)}'
     )
     parser.add_argument('--out', type=Path, help='folder; work_dirs/SUITE by default')
-    parser.add_argument('--minutes', type=float, help='time to train each, in place of its epochs')
-    parser.add_argument(
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument('--minutes', type=float, help='time to train each, in place of its epochs')
+    budget.add_argument('--steps', type=int, help='optimizer steps of each, in place of its epochs')
+    budget.add_argument(
         '--quick', action='store_true', help=f'the whole suite in about {QUICK_MINUTES:.0f} minutes'
     )
     parser.add_argument(
@@ -134,8 +137,10 @@ def check_args(args: argparse.Namespace) -> None:
     check_comparable(args.configs)
     if args.memory_limit is not None:
         parse_size(args.memory_limit)
-    if args.jobs < 1:
-        raise ValueError(f'--jobs must be positive, got {args.jobs}')
+    for name in ('jobs', 'minutes', 'steps'):
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            raise ValueError(f'--{name} must be positive, got {value}')
     if args.checkpoints is not None:
         if len(args.checkpoints) != len(args.configs):
             raise ValueError(
@@ -145,11 +150,13 @@ def check_args(args: argparse.Namespace) -> None:
         missing = [str(path) for path in args.checkpoints if not path.is_file()]
         if missing:
             raise ValueError(f'no checkpoint at {", ".join(missing)}')
-        if args.seeds != [None] or args.minutes or args.quick:
-            raise ValueError('--checkpoints are not trained: leave --seeds, --minutes, --quick out')
+        if args.seeds != [None] or args.minutes or args.steps or args.quick:
+            raise ValueError(
+                '--checkpoints are not trained: leave --seeds, --minutes, --steps, --quick out'
+            )
     if args.quick:
-        if args.minutes or len(args.seeds) > 1:
-            raise ValueError('--quick sets the time of each run and has one seed')
+        if len(args.seeds) > 1:
+            raise ValueError(f'--quick has one seed, got {len(args.seeds)}')
         rounds = -(-len(args.configs) // args.jobs)
         args.minutes = round(max(0.25, QUICK_MINUTES / rounds - OVERHEAD_MINUTES), 2)
 
@@ -162,6 +169,7 @@ def check_settings(args: argparse.Namespace) -> None:
     note = args.out / 'settings.json'
     now = dict(
         minutes=args.minutes,
+        steps=args.steps,
         jobs=args.jobs,
         memory_limit=args.memory_limit,
         cfg_options=args.cfg_options,
@@ -185,7 +193,7 @@ def check_settings(args: argparse.Namespace) -> None:
 
 def run_all(todo: Sequence[tuple[Path, int | None]], args: argparse.Namespace) -> list[Run]:
     """Run each config with each seed; those that are done are only read."""
-    length = f'{args.minutes:g} minutes of training each, ' if args.minutes else ''
+    length = f'{budget_of(args)} each, ' if budget_of(args) else ''
     print(f'{len(todo)} runs, {length}{args.jobs} at a time', flush=True)
     start = time.monotonic()
     lengths: list[float] = []
@@ -223,6 +231,7 @@ def run_one(config: Path, seed: int | None, args: argparse.Namespace) -> tuple[R
             log=log,
             seed=seed,
             minutes=args.minutes,
+            steps=args.steps,
             memory_limit=args.memory_limit,
             checkpoint=checkpoints.get(config),
         )
@@ -260,11 +269,18 @@ def drawn_by(run: Run, out: Path) -> Path | None:
     return max(out.glob(f'{name}/*/drawn'), key=lambda path: path.stat().st_mtime, default=None)
 
 
+def budget_of(args: argparse.Namespace) -> str:
+    """How long each run is trained, in words; empty: by its own schedule."""
+    if args.steps:
+        return f'{args.steps} optimizer steps'
+    return f'{args.minutes:g} minutes' if args.minutes else ''
+
+
 def describe(args: argparse.Namespace) -> str:
     """What all runs had in common."""
     parts = ['given checkpoints' if args.checkpoints else 'trained by their own schedules']
-    if args.minutes:
-        parts = [f'each trained for {args.minutes:g} minutes']
+    if budget_of(args):
+        parts = [f'each trained for {budget_of(args)}']
     if len(args.seeds) > 1:
         parts.append(f'{len(args.seeds)} seeds (mean ± standard deviation)')
     if args.jobs > 1:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
@@ -14,7 +15,7 @@ from mmengine.runner import Runner
 
 from mmpatch.utils import check_weights, load_config
 
-#: Epochs or iterations of a training that a time ends.
+#: Epochs or iterations of a training that a budget ends.
 NO_END = 10**9
 
 
@@ -47,11 +48,15 @@ def parse_args() -> argparse.Namespace:
         help='end the training with an error once it has taken more than this, such as 4GiB, and say '
         'how much; a patch-wise training gets it as its memory budget as well',
     )
-    parser.add_argument(
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument(
         '--minutes',
         type=float,
         help="train for this time in place of the config's epochs or iterations; the learning rate "
         'warms up and falls to zero within it',
+    )
+    budget.add_argument(
+        '--steps', type=int, help='the same for a number of optimizer steps, in place of a time'
     )
     parser.add_argument(
         '--cfg-options',
@@ -72,15 +77,12 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def set_time_budget(cfg: Config, minutes: float) -> None:
-    """Let time end the training, and nothing else."""
+def set_budget(cfg: Config, budget: dict[str, Any]) -> None:
+    """Let a hook end the training, and nothing else."""
     unit = 'max_iters' if 'max_iters' in cfg.train_cfg else 'max_epochs'
     cfg.train_cfg[unit] = NO_END
     cfg.param_scheduler = None
-    cfg.custom_hooks = [
-        *cfg.get('custom_hooks', []),
-        dict(type='mmpatch.TimeBudgetHook', minutes=minutes),
-    ]
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), budget]
 
 
 def report_memory(cfg: Config, limit: str | None) -> None:
@@ -117,7 +119,9 @@ def main() -> None:
         cfg.train_cfg.memory_budget = args.memory_budget
     report_memory(cfg, args.memory_limit)
     if args.minutes is not None:
-        set_time_budget(cfg, args.minutes)
+        set_budget(cfg, dict(type='mmpatch.TimeBudgetHook', minutes=args.minutes))
+    if args.steps is not None:
+        set_budget(cfg, dict(type='mmpatch.StepBudgetHook', steps=args.steps))
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume

@@ -60,6 +60,7 @@ def train_and_test(
     *,
     seed: int | None = None,
     minutes: float | None = None,
+    steps: int | None = None,
     memory_limit: str | None = None,
     checkpoint: Path | None = None,
 ) -> Run:
@@ -76,6 +77,7 @@ def train_and_test(
         log: File for what the tools print; None: the terminal.
         seed: In place of the config's.
         minutes: Time to train [min], in place of the config's epochs and schedule.
+        steps: Optimizer steps to train, in place of the same.
         memory_limit: Such as ``'4GiB'``: a training that takes more is ended and says how much.
         checkpoint: Test this one, and train nothing.
 
@@ -93,6 +95,7 @@ def train_and_test(
         if not resume:
             shutil.rmtree(work_dir, ignore_errors=True)
         limits = [] if minutes is None else ['--minutes', str(minutes)]
+        limits += [] if steps is None else ['--steps', str(steps)]
         limits += [] if memory_limit is None else ['--memory-limit', memory_limit]
         arguments = [config, '--work-dir', work_dir, *limits, *resume, *overrides]
         peak = run_tool('train.py', *arguments, log=log)

@@ -55,10 +55,21 @@ SUITES: dict[str, tuple[str, ...]] = {
         'baselines/patch_resnet50_panda_no-global',
         'patch_resnet50_panda',
     ),
+    'panda-2048': (
+        'baselines/resnet50_panda-2048',
+        'baselines/patch_resnet50_panda-2048_no-global',
+        'patch_resnet50_panda-2048',
+    ),
+    'panda-4096': (
+        'baselines/patch_resnet50_panda-4096_no-global',
+        'patch_resnet50_panda-4096',
+    ),
     'ultramnist': (
+        'baselines/resnet50_ultramnist-256',
         'baselines/resnet50_ultramnist',
         'baselines/patch_resnet50_ultramnist_no-global',
         'patch_resnet50_ultramnist',
+        'baselines/mobilenetv2_ultramnist-256',
         'baselines/mobilenetv2_ultramnist',
         'baselines/patch_mobilenetv2_ultramnist_no-global',
         'patch_mobilenetv2_ultramnist',
@@ -89,11 +100,13 @@ SUITES: dict[str, tuple[str, ...]] = {
     ),
 }
 SUITES |= {
-    'table1': SUITES['panda'],
+    'table1': SUITES['panda'] + SUITES['panda-2048'] + SUITES['panda-4096'],
     'table2': SUITES['ultramnist'],
     'table3': SUITES['coco-mosaic'],
     'table4': SUITES['soda'],
     'table5': SUITES['tju-pedestrian'],
+    'table6': SUITES['drive'],
+    'table7': SUITES['aerial'],
 }
 
 

@@ -147,6 +147,14 @@ def test_more_memory_than_allowed(tmp_path: Path, settings: list[str]) -> None:
 
 
 @pytest.mark.slow
+def test_the_same_number_of_steps(tmp_path: Path, settings: list[str]) -> None:
+    rarely = 'default_hooks.checkpoint.interval=1000000'
+    load_tool('compare').main([*NUCLEI, '--out', str(tmp_path), '--steps', '6', *settings, rarely])
+    assert rows_of(tmp_path, 'steps') == [('patch_unet_nuclei', '6'), ('unet_nuclei', '6')]
+    assert 'each trained for 6 optimizer steps' in (tmp_path / 'report.html').read_text()
+
+
+@pytest.mark.slow
 def test_seeds_for_the_same_time(tmp_path: Path, settings: list[str]) -> None:
     seeds = ['--minutes', '0.05', '--seeds', '0', '1']
     rarely = 'default_hooks.checkpoint.interval=1000000'
@@ -205,8 +213,11 @@ UNET = str(CONFIGS / 'patch_unet_nuclei.py')
         ([UNET, '--checkpoints', 'a.pth', 'b.pth'], 'one for each of the 1 configs'),
         ([UNET, '--checkpoints', 'a.pth'], 'no checkpoint at a.pth'),
         ([UNET, '--memory-limit', '4 cows'], 'a positive number and a unit'),
-        ([UNET, '--quick', '--minutes', '3'], '--quick sets the time'),
+        ([UNET, '--quick', '--minutes', '3'], 'not allowed with argument --quick'),
+        ([UNET, '--steps', '9', '--minutes', '3'], 'not allowed with argument --steps'),
+        ([UNET, '--quick', '--seeds', '0', '1'], '--quick has one seed, got 2'),
         ([UNET, '--jobs', '0'], '--jobs must be positive'),
+        ([UNET, '--steps', '0'], '--steps must be positive, got 0'),
     ],
 )
 def test_what_cannot_be_compared(

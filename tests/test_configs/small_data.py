@@ -92,8 +92,8 @@ def make_small(cfg: Config, name: str) -> Config:
     _shrink(found, factor, min(512, 3 * least) if 'patch_size' in found['model'] else 256)
     if 'patch_size' in found['model']:
         found['model']['patch_size'] = max(least, patch // factor)
-    for name in ('train', 'val', 'test'):
-        found[f'{name}_dataloader'].update(
+    for split in ('train', 'val', 'test'):
+        found[f'{split}_dataloader'].update(
             batch_size=1, num_workers=0, persistent_workers=False, drop_last=False
         )
     if 'max_iters' in found['train_cfg']:

@@ -7,6 +7,7 @@ from .patch_cls_visualization_hook import PatchClsVisualizationHook
 from .patch_seg_visualization_hook import PatchSegVisualizationHook
 from .pending_gradient_hook import PendingGradientHook
 from .safe_checkpoint_hook import SafeCheckpointHook
+from .step_budget_hook import StepBudgetHook
 from .time_budget_hook import TimeBudgetHook
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     'PatchSegVisualizationHook',
     'PendingGradientHook',
     'SafeCheckpointHook',
+    'StepBudgetHook',
     'TimeBudgetHook',
 ]

@@ -1,4 +1,4 @@
-"""A time ends the training, in the middle of an epoch too, and the schedule fits into it."""
+"""A time or a number of steps ends the training, and the schedule fits into it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from mmpatch.engine.hooks import TimeBudgetHook
+from mmpatch.engine.hooks import StepBudgetHook, TimeBudgetHook
 
 RunTraining = Callable[..., Runner]
 
@@ -47,7 +47,17 @@ def timers() -> Any:
         HOOKS.module_dict.pop(name)
 
 
-def settings(loop: str, **options: Any) -> dict[str, Any]:
+TIME = dict(type='mmpatch.TimeBudgetHook', minutes=24 / 60, warmup=0.25)
+STEPS = dict(type='mmpatch.StepBudgetHook', steps=8, warmup=0.25)
+LOOPS = [
+    'mmpatch.PatchGDTrainLoop',
+    'mmpatch.PatchGDIterTrainLoop',
+    'EpochBasedTrainLoop',
+    'IterBasedTrainLoop',
+]
+
+
+def settings(loop: str, budget: dict[str, Any] = TIME, **options: Any) -> dict[str, Any]:
     by_epoch = 'Iter' not in loop
     return dict(
         train_cfg={
@@ -60,20 +70,12 @@ def settings(loop: str, **options: Any) -> dict[str, Any]:
             checkpoint=dict(type='CheckpointHook', interval=100, by_epoch=by_epoch),
             logger=dict(type='LoggerHook', interval=100),
         ),
-        custom_hooks=[dict(type='mmpatch.TimeBudgetHook', minutes=24 / 60, warmup=0.25)],
+        custom_hooks=[budget],
         **options,
     )
 
 
-@pytest.mark.parametrize(
-    'loop',
-    [
-        'mmpatch.PatchGDTrainLoop',
-        'mmpatch.PatchGDIterTrainLoop',
-        'EpochBasedTrainLoop',
-        'IterBasedTrainLoop',
-    ],
-)
+@pytest.mark.parametrize('loop', LOOPS)
 def test_the_time_ends_the_training(run_training: RunTraining, loop: str) -> None:
     runner = run_training(**settings(loop))
     assert runner.iter == 8  # of 3 s; an epoch has 5
@@ -86,28 +88,52 @@ def test_the_time_ends_the_training(run_training: RunTraining, loop: str) -> Non
     assert meta['iter'] == 8 and meta['epoch'] == (2 if 'Iter' not in loop else 0)
 
 
+@pytest.fixture
+def rates() -> Any:
+    """Learning rates of all optimizer steps."""
+    found: list[float] = []
+    handle = register_optimizer_step_post_hook(
+        lambda optimizer, *_: found.append(optimizer.param_groups[0]['lr'])
+    )
+    yield found
+    handle.remove()
+
+
+@pytest.mark.parametrize('loop', LOOPS)
+def test_steps_end_the_training(run_training: RunTraining, loop: str, rates: list[float]) -> None:
+    runner = run_training(**settings(loop, STEPS))
+    assert runner.iter == 8
+    hook = StepBudgetHook(8, 0.25)
+    assert rates == pytest.approx([1e-3 * hook.factor(step / 8) for step in range(8)])
+
+
+def test_steps_that_are_up_within_a_batch(run_training: RunTraining, rates: list[float]) -> None:
+    options = settings('mmpatch.PatchGDTrainLoop', {**STEPS, 'steps': 3})
+    options['train_cfg']['inner_iterations'] = 2
+    runner = run_training(**options)
+    assert runner.iter == 2 and len(rates) == 4 and rates[3] == 0
+    assert runner.message_hub.get_info('optimizer_steps') == 4
+    assert runner.message_hub.get_info('eta') == 0
+
+
 def test_each_step_of_a_batch_has_its_learning_rate(
-    run_training: RunTraining, monkeypatch: pytest.MonkeyPatch
+    run_training: RunTraining, monkeypatch: pytest.MonkeyPatch, rates: list[float]
 ) -> None:
     now = iter(range(1000))
     monkeypatch.setattr('mmpatch.engine.hooks.time_budget_hook.perf_counter', lambda: next(now))
-    rates: list[float] = []
-    handle = register_optimizer_step_post_hook(
-        lambda optimizer, *_: rates.append(optimizer.param_groups[0]['lr'])
-    )
     options = settings('mmpatch.PatchGDTrainLoop')
     options['train_cfg']['inner_iterations'] = 2
-    try:
-        run_training(**options)
-    finally:
-        handle.remove()
+    run_training(**options)
     hook = TimeBudgetHook(24 / 60, 0.25)
     seconds = [3 * batch + step for batch in range(8) for step in (2, 3)]
     assert rates == pytest.approx([1e-3 * hook.factor(second / 24) for second in seconds])
 
 
-def test_what_was_spent_before_an_interruption_counts(run_training: RunTraining) -> None:
-    options = settings('mmpatch.PatchGDTrainLoop')
+@pytest.mark.parametrize('budget', [TIME, STEPS], ids=['time', 'steps'])
+def test_what_was_spent_before_an_interruption_counts(
+    run_training: RunTraining, budget: dict[str, Any]
+) -> None:
+    options = settings('mmpatch.PatchGDTrainLoop', budget)
     options['default_hooks']['checkpoint']['interval'] = 1
     stopped = {**options, 'custom_hooks': [*options['custom_hooks'], dict(type='InterruptHook')]}
     with pytest.raises(KeyboardInterrupt):
@@ -125,6 +151,8 @@ def test_the_schedule_rises_and_falls() -> None:
 def test_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match='minutes must be positive'):
         TimeBudgetHook(0)
+    with pytest.raises(ValueError, match='steps must be positive'):
+        StepBudgetHook(0)
     with pytest.raises(ValueError, match='warmup must be in'):
         TimeBudgetHook(1, warmup=1)
     with pytest.raises(ValueError, match='set param_scheduler=None'):
