@@ -69,17 +69,17 @@ class BudgetHook(Hook):
         runner.train_loop.dataloader = _UntilOver(runner.train_loop.dataloader, self)
         for optimizer in optimizers(runner.optim_wrapper):
             optimizer.register_step_pre_hook(self._set_rate)
-
-    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """Set the learning rate, for the log too."""
-        for optimizer in optimizers(runner.optim_wrapper):
-            self._set_rate(optimizer)
+            self._set_factor(optimizer, self.spent)  # the log takes it before the iteration
 
     def _set_rate(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        """Set the learning rate by what was spent up to now."""
-        factor = self.factor(self.spent_now() / self.limit)
+        """Set the learning rate of a step by what is spent at this moment."""
+        self._set_factor(optimizer, self.spent_now())
+
+    def _set_factor(self, optimizer: torch.optim.Optimizer, spent: float) -> None:
         for group in optimizer.param_groups:
-            group['lr'] = group.setdefault('initial_lr', group['lr']) * factor
+            group['lr'] = group.setdefault('initial_lr', group['lr']) * self.factor(
+                spent / self.limit
+            )
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -87,6 +87,8 @@ class BudgetHook(Hook):
         """Make the epoch and iteration the last ones if the budget is spent."""
         self.spent = self.spent_after(runner)
         runner.message_hub.update_info('eta', max(0.0, self.seconds_left(runner)))
+        for optimizer in optimizers(runner.optim_wrapper):
+            self._set_factor(optimizer, self.spent)
         if self.over:
             loop = runner.train_loop
             loop._max_epochs, loop._max_iters = loop._epoch + 1, loop._iter + 1

@@ -38,7 +38,6 @@ class TimeBudgetHook(BudgetHook):
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Start the clock."""
         self._started = perf_counter()
-        super().before_train_iter(runner, batch_idx, data_batch)
 
     def spent_before(self, runner: Any) -> float:
         """What was spent before an interruption [s]."""
