@@ -31,7 +31,8 @@ h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:2rem 0 .6rem}p{
 table{border-collapse:collapse;font-size:13px}td,th{padding:.35rem .45rem;text-align:right;white-space:nowrap}
 td:first-child,th:first-child{text-align:left}
 th{white-space:normal;vertical-align:bottom;border-bottom:2px solid #333}td{border-bottom:1px solid #ddd}
-tr.best td{background:#eef6ee}.failure{color:#a00}img.plot{max-width:100%}
+tr.best td{background:#eef6ee}.failure{color:#a00}
+td.failure{text-align:left;white-space:normal}img.plot{max-width:100%}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(430px,1fr));gap:1rem}
 figure{margin:0}figure img{width:100%;cursor:zoom-in;border:1px solid #ddd}figcaption{font-weight:600}
 figure.wide{grid-column:1/-1}figure.wide img{cursor:zoom-out}
@@ -55,10 +56,6 @@ def page(
         drawn: Folder of the test's pictures, by the name of the method.
         settings: What all runs had in common, a sentence.
     """
-    head, *rows = cells(runs, metrics)
-    best = best_method(runs, metrics[0]) if metrics else None
-    body = [_row(head, 'th')]
-    body += [_row(row, 'td', 'best' if row[0] == best else '') for row in rows]
     machine = f'{platform.platform()}, {torch.get_num_threads()} threads, torch {torch.__version__}'
     if torch.cuda.is_available():
         machine = f'{torch.cuda.get_device_name()}, {machine}'
@@ -66,8 +63,7 @@ def page(
         f'<h1>{html.escape(title)}</h1>',
         f'<p>{html.escape(settings)}</p>',
         f'<p>{html.escape(machine)}; mmpatch {__version__}; {datetime.now():%Y-%m-%d %H:%M}</p>',
-        f'<h2>Results</h2><div class="scroll"><table>{"".join(body)}</table></div>',
-        *(f'<p class="failure">{html.escape(note)}</p>' for note in failures(runs)),
+        f'<h2>Results</h2>{_table(runs, metrics)}',
     ]
     if metrics and any(metrics[0] in run.metrics for run in runs):
         stream = io.BytesIO()
@@ -101,10 +97,12 @@ def plot_memory(runs: Sequence[Run], metric: str) -> Figure:
         if len(same) > 1:
             axes.plot(peaks, [run.metrics[metric] for run in same], '.', color=colour, alpha=0.6)
         axes.plot(max(peaks), value, mark, ms=9, color=colour, label=name)
-    axes.set_xscale('log')
-    axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
-    axes.xaxis.set_minor_formatter(lambda value, _: f'{value:g}')
-    axes.tick_params(axis='x', which='both', length=4, pad=4)
+    peaks = [run.peak for run in runs if metric in run.metrics and run.peak]
+    if peaks and max(peaks) > 3 * min(peaks):  # a narrow logarithmic axis would have no ticks
+        axes.set_xscale('log')
+        axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
+        axes.xaxis.set_minor_formatter(lambda value, _: f'{value:g}')
+        axes.tick_params(axis='x', which='both', length=4, pad=4)
     axes.set(xlabel='peak memory of the training [GiB]', ylabel=metric.split('/', 1)[-1])
     axes.grid(alpha=0.3, which='both')
     figure.legend(loc='outside right upper', fontsize=8)
@@ -125,6 +123,23 @@ def shared_pictures(drawn: Mapping[str, Path]) -> list[str]:
     """Names of the first pictures that every method has drawn."""
     found = [{path.name for path in folder.glob('*.*')} for folder in drawn.values()]
     return sorted(set.intersection(*found))[:MAX_IMAGES] if found else []
+
+
+def _table(runs: Sequence[Run], metrics: Sequence[str]) -> str:
+    """The table; a method without any result has a row that says why, single seeds a line below."""
+    head, *rows = cells(runs, metrics)
+    best = best_method(runs, metrics[0]) if metrics else None
+    body, notes = [_row(head, 'th')], []
+    for row in rows:
+        same = [run for run in runs if run.name == row[0]]
+        if all(run.failure for run in same):
+            why = html.escape('; '.join(dict.fromkeys(run.failure for run in same)))
+            cell = f'<td class="failure" colspan="{len(head) - 1}">{why}</td>'
+            body.append(f'<tr><td>{html.escape(row[0])}</td>{cell}</tr>')
+            continue
+        body.append(_row(row, 'td', 'best' if row[0] == best else ''))
+        notes += [f'<p class="failure">{html.escape(note)}</p>' for note in failures(same)]
+    return f'<div class="scroll"><table>{"".join(body)}</table></div>{"".join(notes)}'
 
 
 def _row(texts: Sequence[str], tag: str, kind: str = '') -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -60,7 +61,8 @@ def run_tool(tool: str, *arguments: str | Path, log: Path | None = None) -> floa
             lines = [line.strip() for line in log.read_text(errors='replace').splitlines()]
             where = f'see {log}'
             if process.returncode > 0 and any(lines):
-                reason = next(line for line in reversed(lines) if line)
+                last = next(line for line in reversed(lines) if line)
+                reason = re.sub(r'^(\w+\.)+(?=\w+: )', '', last)  # an exception without its module
         raise RunError(f'{" ".join(command)}: {ended}, {where}', reason)
     return peak
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from mmpatch.comparison import (
     Run,
     RunError,
     check_comparable,
+    plot_memory,
     runs,
     suite_configs,
     table,
@@ -142,7 +144,9 @@ def test_more_memory_than_allowed(tmp_path: Path, settings: list[str]) -> None:
         )
     assert ended.value.code == 1
     ((_, failure, steps),) = rows_of(tmp_path, 'failure', 'steps')
-    assert re.search(r'training takes .* GiB|MiB, more than the limit of 100 MiB', failure)
+    assert re.match(
+        r'MemoryLimitError: training takes .* [GM]iB, more than the limit of 100 MiB', failure
+    )
     assert steps == '-' and failure in (tmp_path / 'table.md').read_text()
 
 
@@ -187,7 +191,8 @@ def test_a_run_that_fails_does_not_stop_the_others(
     assert f'- unet_nuclei-64: {failure}' in (tmp_path / 'table.md').read_text()
     wanted = [(name, '-' if number == 0 else '50.0') for number, name in enumerate(names)]
     assert rows_of(tmp_path, 'image/F1') == wanted
-    assert f'unet_nuclei-64: {failure}' in (tmp_path / 'report.html').read_text()
+    page = (tmp_path / 'report.html').read_text()
+    assert re.search(rf'<td>unet_nuclei-64</td><td[^>]*>{re.escape(failure)}</td>', page)
 
 
 CONFIGS = ROOT / 'configs'
@@ -275,6 +280,18 @@ def test_tables() -> None:
         '\r', ''
     )
     assert r'ours & 87.7 & 2.5 & 60' in to_latex(both, ['seg/image/F1'])
+
+
+@pytest.mark.parametrize('largest', [1.2, 2.9, 3.1, 80.0])
+def test_the_plot_has_ticks(largest: float) -> None:
+    runs = [Run(str(peak), peak=peak, metrics={'AP': 0.5}) for peak in (1.1, largest)]
+    figure = plot_memory(runs, 'AP')
+    figure.savefig(io.BytesIO())
+    (axis,) = (axes.xaxis for axes in figure.axes)
+    low, high = figure.axes[0].get_xlim()
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    shown = [t for t in ticks if low <= t.get_loc() <= high and t.label1.get_text()]
+    assert len(shown) >= 2
 
 
 def test_best_method_of_a_miss_rate_is_the_lowest() -> None:
