@@ -97,12 +97,10 @@ def plot_memory(runs: Sequence[Run], metric: str) -> Figure:
         if len(same) > 1:
             axes.plot(peaks, [run.metrics[metric] for run in same], '.', color=colour, alpha=0.6)
         axes.plot(max(peaks), value, mark, ms=9, color=colour, label=name)
-    peaks = [run.peak for run in runs if metric in run.metrics and run.peak]
-    if peaks and max(peaks) > 3 * min(peaks):  # a narrow logarithmic axis would have no ticks
-        axes.set_xscale('log')
-        axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
-        axes.xaxis.set_minor_formatter(lambda value, _: f'{value:g}')
-        axes.tick_params(axis='x', which='both', length=4, pad=4)
+    axes.set_xscale('log')
+    axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
+    axes.xaxis.set_minor_formatter(lambda value, _: f'{value:g}')
+    axes.tick_params(axis='x', which='both', length=4, pad=4)
     axes.set(xlabel='peak memory of the training [GiB]', ylabel=metric.split('/', 1)[-1])
     axes.grid(alpha=0.3, which='both')
     figure.legend(loc='outside right upper', fontsize=8)

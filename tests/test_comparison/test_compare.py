@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import re
@@ -22,7 +21,6 @@ from mmpatch.comparison import (
     Run,
     RunError,
     check_comparable,
-    plot_memory,
     runs,
     suite_configs,
     table,
@@ -280,18 +278,6 @@ def test_tables() -> None:
         '\r', ''
     )
     assert r'ours & 87.7 & 2.5 & 60' in to_latex(both, ['seg/image/F1'])
-
-
-@pytest.mark.parametrize('largest', [1.2, 2.9, 3.1, 80.0])
-def test_the_plot_has_ticks(largest: float) -> None:
-    runs = [Run(str(peak), peak=peak, metrics={'AP': 0.5}) for peak in (1.1, largest)]
-    figure = plot_memory(runs, 'AP')
-    figure.savefig(io.BytesIO())
-    (axis,) = (axes.xaxis for axes in figure.axes)
-    low, high = figure.axes[0].get_xlim()
-    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
-    shown = [t for t in ticks if low <= t.get_loc() <= high and t.label1.get_text()]
-    assert len(shown) >= 2
 
 
 def test_best_method_of_a_miss_rate_is_the_lowest() -> None:
