@@ -62,7 +62,7 @@ def run_tool(tool: str, *arguments: str | Path, log: Path | None = None) -> floa
             where = f'see {log}'
             if process.returncode > 0 and any(lines):
                 last = next(line for line in reversed(lines) if line)
-                reason = re.sub(r'^(\w+\.)+(?=\w+: )', '', last)  # an exception without its module
+                reason = re.sub(r'^(\w+\.)+(?=\w+Error: )', '', last)  # without its module
         raise RunError(f'{" ".join(command)}: {ended}, {where}', reason)
     return peak
 

@@ -116,7 +116,7 @@ def test_steps_that_are_up_within_a_batch(run_training: RunTraining, rates: list
     options['train_cfg']['inner_iterations'] = 2
     runner = run_training(**options)
     assert runner.iter == 2 and len(rates) == 4 and rates[3] == 0
-    assert runner.message_hub.get_info('optimizer_steps') == 4
+    assert runner.message_hub.get_info('StepBudgetHook.spent') == 4
     assert runner.message_hub.get_info('eta') == 0
 
 

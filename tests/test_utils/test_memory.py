@@ -5,15 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from mmpatch.comparison.processes import how_it_ended, watch
 from mmpatch.utils import peak_memory, peak_resident, resident_memory
 
-linux = pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
 
-
-@linux
 def test_a_process_is_not_as_large_as_the_one_that_started_it() -> None:
     """The operating system's own max RSS is inherited."""
     program = 'x = b"x" * (100 << 20); import time; time.sleep(0.5)'
@@ -22,7 +17,6 @@ def test_a_process_is_not_as_large_as_the_one_that_started_it() -> None:
     assert 0.09 < peak < 0.2
 
 
-@linux
 def test_peak_of_this_process() -> None:
     before = resident_memory()
     block = b'x' * (64 << 20)

@@ -25,7 +25,7 @@ class BudgetHook(Hook):
         ValueError: If the share is not in [0, 1), or the config has a schedule of its own.
 
     Attributes:
-        spent: What was spent until the end of the last iteration.
+        spent: What was spent, at least until the end of the last iteration.
     """
 
     priority = 55  # after the timer has measured an iteration, before it is logged and saved
@@ -42,9 +42,10 @@ class BudgetHook(Hook):
         """Whether the budget is spent."""
         return self.spent >= self.limit
 
-    def spent_before(self, runner: Any) -> float:
-        """What was spent before an interruption."""
-        raise NotImplementedError
+    @property
+    def _key(self) -> str:
+        """What checkpoints call the amount spent; a budget of another unit does not read it."""
+        return f'{type(self).__name__}.spent'
 
     def spent_now(self) -> float:
         """What is spent at this moment, within an iteration."""
@@ -59,13 +60,13 @@ class BudgetHook(Hook):
         raise NotImplementedError
 
     def before_train(self, runner: Any) -> None:
-        """Count what was spent before an interruption; let epochs end in their middle."""
+        """Take up what was spent before an interruption; let epochs end in their middle."""
         if runner.param_schedulers:
             raise ValueError(
                 f'{type(self).__name__} sets the learning rate, but the config has a '
                 'param_scheduler as well: set param_scheduler=None'
             )
-        self.spent = self.spent_before(runner)
+        self.spent = runner.message_hub.runtime_info.get(self._key, 0.0)
         runner.train_loop.dataloader = _UntilOver(runner.train_loop.dataloader, self)
         for optimizer in optimizers(runner.optim_wrapper):
             optimizer.register_step_pre_hook(self._set_rate)
@@ -86,6 +87,7 @@ class BudgetHook(Hook):
     ) -> None:
         """Make the epoch and iteration the last ones if the budget is spent."""
         self.spent = self.spent_after(runner)
+        runner.message_hub.update_info(self._key, self.spent)
         runner.message_hub.update_info('eta', max(0.0, self.seconds_left(runner)))
         for optimizer in optimizers(runner.optim_wrapper):
             self._set_factor(optimizer, self.spent)
@@ -125,9 +127,3 @@ def optimizers(wrapper: Any) -> list[Any]:
     """The optimizers of a wrapper, or of a dict of wrappers."""
     parts = wrapper.optim_wrappers.values() if hasattr(wrapper, 'optim_wrappers') else [wrapper]
     return [part.optimizer for part in parts]
-
-
-def training_seconds(runner: Any) -> float:
-    """Time of all training iterations so far, loading included, interruptions not [s]."""
-    times = runner.message_hub.log_scalars.get('train/time')
-    return 0.0 if times is None else float(times.data[0].sum())

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmpatch.registry import HOOKS
 
-from .budget_hook import BudgetHook, optimizers, training_seconds
+from .budget_hook import BudgetHook, optimizers
 
 
 @HOOKS.register_module()
@@ -29,30 +29,24 @@ class StepBudgetHook(BudgetHook):
         if steps < 1:
             raise ValueError(f'steps must be positive, got {steps}')
         super().__init__(steps, warmup)
-        self._steps = 0
 
     def before_train(self, runner: Any) -> None:
         """Count steps from here on."""
         super().before_train(runner)
-        self._steps = int(self.spent)
         optimizers(runner.optim_wrapper)[0].register_step_post_hook(self._count)
 
     def _count(self, *_: Any) -> None:
-        self._steps += 1
-
-    def spent_before(self, runner: Any) -> float:
-        """Steps before an interruption; checkpoints keep them."""
-        return float(runner.message_hub.runtime_info.get('optimizer_steps', 0))
+        self.spent += 1
 
     def spent_now(self) -> float:
         """Steps up to now."""
-        return self._steps
+        return self.spent
 
     def spent_after(self, runner: Any) -> float:
-        """Steps up to the end of an iteration."""
-        runner.message_hub.update_info('optimizer_steps', self._steps)
-        return self._steps
+        """Steps up to the end of an iteration; each has been counted when it was made."""
+        return self.spent
 
     def seconds_left(self, runner: Any) -> float:
-        """Training time that is left, by the steps so far [s]."""
-        return training_seconds(runner) / max(self._steps, 1) * (self.limit - self._steps)
+        """Training time that is left, by the iterations so far [s]."""
+        seconds = float(runner.message_hub.get_scalar('train/time').data[0].sum())
+        return seconds / max(self.spent, 1) * (self.limit - self.spent)

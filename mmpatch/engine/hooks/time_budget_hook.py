@@ -10,7 +10,7 @@ from mmengine.dist import all_reduce
 
 from mmpatch.registry import HOOKS
 
-from .budget_hook import BudgetHook, training_seconds
+from .budget_hook import BudgetHook
 
 
 @HOOKS.register_module()
@@ -38,10 +38,6 @@ class TimeBudgetHook(BudgetHook):
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Start the clock."""
         self._started = perf_counter()
-
-    def spent_before(self, runner: Any) -> float:
-        """What was spent before an interruption [s]."""
-        return training_seconds(runner)
 
     def spent_now(self) -> float:
         """What is spent at this moment [s]."""
