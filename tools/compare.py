@@ -38,8 +38,8 @@ from mmpatch.comparison import (
     to_latex,
     train_and_test,
 )
-from mmpatch.engine.memory.size import parse_size
 from mmpatch.utils.files import locked, write_atomic
+from mmpatch.utils.memory import parse_size
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Shown if a run reports them, in this order; the prefix that a metric puts before is left out.

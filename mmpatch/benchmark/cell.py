@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -17,7 +18,10 @@ from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from mmpatch.engine.gradients import BatchContext, build_gradient
+from mmpatch.engine.gradients import build_gradient
+from mmpatch.engine.monitor import Monitor
+from mmpatch.engine.stepper import Stepper
+from mmpatch.engine.train_batch import train_batch
 from mmpatch.patching import PatchSampler, PatchSchedule
 from mmpatch.utils.memory import peak_memory, resident_memory
 
@@ -134,8 +138,8 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
     torch.manual_seed(0)
     idle = resident_memory() if cell.device == 'cpu' else 0
     patched = cell.method in ('sampled', 'exact')
-    memory: dict[str, int] = {}
-    step = _patch_step(cell, base, memory) if patched else _step(cell, base)
+    monitor = Monitor()
+    step = _patch_step(cell, base, monitor) if patched else _step(cell, base)
     step(*_data(cell.patch_size, cell.patch_size, cell))
     height = cell.rows * cell.patch_size or cell.side
     width = cell.side
@@ -153,7 +157,7 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
         stages.append(times)
         if seconds[0] > 30:
             break
-    kept = image.nbytes + memory['latent'] if patched else 0
+    kept = image.nbytes + monitor.memory['latent'] if patched else 0
     result = Result(cell, median(seconds), idle=idle, loss=losses[0], times=stages[-1], kept=kept)
     peak = peak_memory()
     if cell.device == 'cpu':
@@ -181,27 +185,22 @@ def _step(cell: Cell, base: dict[str, Any]) -> Step:
     return step
 
 
-def _patch_step(cell: Cell, base: dict[str, Any], memory: dict[str, int]) -> Step:
-    """All optimizer steps that a train loop makes on one image; fills ``memory``."""
+def _patch_step(cell: Cell, base: dict[str, Any], monitor: Monitor) -> Step:
+    """All optimizer steps that a train loop makes on one image."""
     model: Any = build(cell.cfg(base)).to(cell.device)
-    wrapper = _optimizer(model, cell)
     latent = dict(device=cell.latent_device or None)
     chunk = cell.chunk_size or (1 if cell.method == 'exact' else None)
-    strategy = build_gradient(dict(type=cell.method, chunk_size=chunk, latent=latent))
+    gradient = build_gradient(dict(type=cell.method, chunk_size=chunk, latent=latent))
     model.chunk_size = cell.chunk_size or model.chunk_size
     schedule = PatchSchedule(cell.sampling_rate, cell.inner_iterations)
+    draw = partial(PatchSampler(0).draw, schedule=schedule, epoch=0, iteration=0)
+    stepper = Stepper(_optimizer(model, cell))
 
     def step(image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
-        data = model.data_preprocessor(dict(inputs=[image], data_samples=[sample]), True)
-        batch = model.cut(data['inputs'], data['data_samples'])
-        count = schedule.patches_per_round(batch.num_patches)
-        draws = [torch.arange(batch.num_patches)]
-        if strategy.samples:
-            draws = PatchSampler(0).draw(
-                batch.num_patches, count, schedule.rounds, epoch=0, iteration=0, stream=0
-            )
-        context = BatchContext(model, batch, draws, wrapper, ['synthetic'], memory=memory)
-        return float(strategy(context)['loss']), dict(context.times)
+        monitor.times.clear()
+        data = dict(inputs=[image], data_samples=[sample])
+        losses = train_batch(model, data, gradient, draw, stepper, monitor)
+        return float(losses['loss']), dict(monitor.times)
 
     return step
 

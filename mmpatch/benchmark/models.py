@@ -10,7 +10,7 @@ from mmengine.config import ConfigDict
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from mmpatch.engine.memory.meter import SavedTensors
+from mmpatch.utils.memory import SavedTensors
 
 #: Models, and their base config among configs/_base_/models.
 BASES = {

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmpatch.patching import Features, Latent, PatchBatch, Pixels, Reach
+from mmpatch.patching import Features, Latent, PatchBatch, Pixels
 from mmpatch.patching.sweep import blended_sweep, sweep
 
-from .protocol import Totals
+from .norms import fix_norms, freeze
+from .protocol import LossRegion, LossScope, Sums
 
 
 class PatchModelMixin:
@@ -26,7 +27,7 @@ class PatchModelMixin:
         halo: Context read around every patch [px], a multiple of the largest stride; its features
             are cropped off again.
         blend: In prediction, blend the features of windows where they overlap by their halo, instead
-            of cropping the halo off; smoother at borders of patches, and a little slower.
+            of cropping the halo off. Smoother at borders of patches, and a little slower.
         chunk_size: Patches encoded at once where no gradient is needed. Changes speed and memory,
             never the result.
         global_patch: Give every patch the features of the whole image, resized to one patch.
@@ -43,6 +44,9 @@ class PatchModelMixin:
 
     data_preprocessor: Any
     training: bool
+    loss_region: LossRegion = 'sampled'
+    #: theta2 and the loss at some patches; every task has its own.
+    patch_losses: Callable[..., dict[str, Tensor]]
 
     def __init__(
         self,
@@ -94,7 +98,7 @@ class PatchModelMixin:
         """theta1 of the task on windows of any side, (K, C, side, side) -> a map a level."""
         raise NotImplementedError
 
-    def encode(self, batch: PatchBatch, indices: Tensor) -> Features:
+    def encode(self, batch: PatchBatch[Any], indices: Tensor) -> Features:
         """theta1 on patches, with their halo around them.
 
         Args:
@@ -106,53 +110,72 @@ class PatchModelMixin:
         """
         return batch.crop(indices, self._encode_windows(batch, indices))
 
-    def encode_global(self, batch: PatchBatch) -> Features | None:
+    def encode_global(self, batch: PatchBatch[Any]) -> Features | None:
         """theta1 on the global patches -> (B, D_l, g_l, g_l) a level; None without them."""
         return self.extract_patches(batch.read_global()) if self.global_patch else None
 
     @property
-    def reach(self) -> Reach:
-        """How much of an image the loss of a patch depends on."""
-        return Reach.NEIGHBOURS
+    def loss_scope(self) -> LossScope:
+        """How much of Z the loss of a patch reads."""
+        return 'neighbours'
 
-    def measure(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, part: Tensor
-    ) -> Totals:
-        """What patches add to the sums that the loss of any patch needs to know; nothing."""
+    @property
+    def needs_sums(self) -> bool:
+        """Whether the loss of a patch depends on sums over all patches."""
+        return False
+
+    def patch_sums(
+        self,
+        batch: PatchBatch[Any],
+        latent: Latent,
+        global_features: Features | None,
+        patches: Tensor,
+    ) -> Sums:
+        """What S patches add to the sums that the loss of every patch depends on; nothing."""
         return ()
 
-    def totals(self, batch: PatchBatch, parts: Sequence[Totals]) -> Totals:
+    def batch_sums(self, batch: PatchBatch[Any], parts: Sequence[Sums]) -> Sums:
         """The sums over all patches; none."""
         return ()
 
+    def in_memory_losses(self, batch: PatchBatch[Any]) -> dict[str, Tensor]:
+        """Losses of a batch with the graphs of all patches in memory at once.
+
+        This is the reference which the patch-wise gradients are compared with.
+        """
+        latent = Latent.of_live(batch, self.encode(batch, batch.all_patches))
+        return self.patch_losses(batch, latent, self.encode_global(batch), batch.all_patches)
+
     @torch.no_grad()
     def sweep(
-        self, batch: PatchBatch, first: int = 0
+        self, batch: PatchBatch[Any], first: int = 0
     ) -> Iterator[tuple[Latent, Features | None, Tensor]]:
         """Encode a batch without gradient and stop wherever theta2 can read what is remembered.
 
         Args:
             batch: The batch.
-            first: Flat number of the first patch that is wanted; what none of the wanted ones
-                needs is not encoded.
+            first: Flat number of the first patch that is wanted. Patches that no wanted one needs
+                are not encoded.
 
         Yields:
-            The latent, the global patches' features, and the flat numbers (S,) of patches that
-            are encoded together with all that theta2 reads around them. Every wanted patch comes
-            once; Z is remembered for no longer than it is needed.
+            The latent, the global patches' features, and flat numbers (S,) of patches that are
+            encoded together with all that theta2 reads around them. Every wanted patch comes
+            once. Z is remembered for no longer than it is needed.
         """
-        context = self.encode_global(batch)
-        whole = self.reach is Reach.EVERYTHING
-        reach = Reach.EVERYTHING if whole else Reach.NEIGHBOURS
-        if self.blend and reach is Reach.NEIGHBOURS:
+        global_features = self.encode_global(batch)
+        if self.loss_scope == 'image':
+            latent = Latent.fill(batch, self.encode, self.chunk_size)
+            yield latent, global_features, batch.all_patches
+            return
+        if self.blend:
             windows = partial(self._encode_windows, batch)
             steps = blended_sweep(batch, windows, self.chunk_size, first)
         else:
-            steps = sweep(batch, partial(self.encode, batch), self.chunk_size, reach, first)
-        for latent, part in steps:
-            yield latent, context, part
+            steps = sweep(batch, partial(self.encode, batch), self.chunk_size, first)
+        for latent, patches in steps:
+            yield latent, global_features, patches
 
-    def _encode_windows(self, batch: PatchBatch, indices: Tensor) -> Features:
+    def _encode_windows(self, batch: PatchBatch[Any], indices: Tensor) -> Features:
         """theta1 on patches with their halo, which is not cut off."""
         return self.extract_patches(batch.read(indices))
 
@@ -160,13 +183,13 @@ class PatchModelMixin:
         """Which patches of each image are encoded at all, (N_b,) bool each; None: all."""
         return None
 
-    def cut_images(self, images: Sequence[Pixels]) -> PatchBatch:
-        """Cut images (C, H, W) into patches; warns of or refuses images that are no batch of us.
+    def cut_images(self, images: Sequence[Pixels]) -> PatchBatch[Any]:
+        """Cut images (C, H, W) into patches.
 
         Raises:
             ValueError: If a training image is smaller than a patch and may not be padded.
         """
-        batch = PatchBatch(
+        batch: PatchBatch[Any] = PatchBatch(
             images,
             self.patch_size,
             self.halo,
@@ -184,23 +207,6 @@ class PatchModelMixin:
         return batch
 
 
-def freeze(model: nn.Module, names: Sequence[str]) -> None:
-    """Train no parameter of the submodules with these names.
-
-    Raises:
-        AttributeError: If the model has no submodule of that name.
-    """
-    for name in names:
-        model.get_submodule(name).requires_grad_(False)
-
-
-def fix_norms(model: nn.Module) -> None:
-    """Put all BatchNorm layers into evaluation mode."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.eval()
-
-
 def check_strides(patch_size: int, halo: int, strides: Sequence[int]) -> None:
     """Check at build time that patches fall on whole cells of every feature level.
 
@@ -210,26 +216,15 @@ def check_strides(patch_size: int, halo: int, strides: Sequence[int]) -> None:
         strides: Strides of the feature levels [px].
 
     Raises:
-        ValueError: If the largest stride divides either of them not.
+        ValueError: If either is not a multiple of the largest stride.
     """
     stride = max(strides)
     for name, value in (('patch_size', patch_size), ('halo', halo)):
         if value % stride:
-            lower = value // stride * stride
+            fits = [value // stride * stride, (value // stride + 1) * stride]
+            if name == 'patch_size' and fits[0] == 0:
+                del fits[0]
             raise ValueError(
                 f'{name}={value} px is no multiple of the largest stride, {stride} px (strides '
-                f'{tuple(strides)}): choose {lower or stride} or {lower + stride}'
+                f'{tuple(strides)}): choose {" or ".join(map(str, fits))}'
             )
-
-
-def training_norms(model: Any) -> list[str]:
-    """Names of the BatchNorm layers that are in training mode.
-
-    A patch sees other statistics there than its neighbours, and the fill other ones than the
-    gradient pass. Use GroupNorm, or ``norm_eval=True``.
-    """
-    return [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.training
-    ]

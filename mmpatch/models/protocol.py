@@ -3,61 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
-from mmpatch.patching import Features, Latent, PatchBatch, Reach
+from mmpatch.patching import Features, Latent, PatchBatch
 
-#: What a loss needs to know of all patches; the model that measures it knows what it means.
-Totals = tuple[Tensor, ...]
+from .norms import HasModules
+
+#: How much of Z the loss of a patch reads: the patch, its 3 x 3 neighbours, or its whole image.
+LossScope = Literal['patch', 'neighbours', 'image']
+
+#: Which patches an inner iteration scores: those that carry gradient, or all.
+LossRegion = Literal['sampled', 'full']
+
+#: Sums over patches that a loss depends on; the model that makes them knows what they mean.
+Sums = tuple[Tensor, ...]
+
+Targets = TypeVar('Targets')
 
 
 @runtime_checkable
-class PatchModel(Protocol):
+class PatchModel(HasModules, Protocol[Targets]):
     """A model that is trained patch by patch.
 
-    The loop decides when these are called, the model what they do.
+    The gradient decides when these methods are called, the model what they do. Patches are always
+    given by their flat numbers in the batch.
+
+    Attributes:
+        chunk_size: Patches encoded at once where no gradient is needed.
+        global_patch: Whether :meth:`encode_global` gives anything.
+        loss_scope: How much of Z the loss of a patch reads.
+        loss_region: Which patches an inner iteration scores.
+        needs_sums: Whether the loss of a patch depends on sums over all patches.
     """
 
     chunk_size: int
+    global_patch: bool
+    loss_region: LossRegion
 
     @property
-    def reach(self) -> Reach:
-        """How much of an image the loss of a patch depends on."""
+    def loss_scope(self) -> LossScope:
+        """How much of Z the loss of a patch reads."""
 
-    def cut(self, inputs: list[Tensor], data_samples: list[Any]) -> PatchBatch:
+    @property
+    def needs_sums(self) -> bool:
+        """Whether the loss of a patch depends on sums over all patches."""
+
+    def cut(self, inputs: list[Tensor], data_samples: list[Any]) -> PatchBatch[Targets]:
         """Cut the images (C, H, W) of a batch and prepare what the loss needs of the labels."""
 
-    def encode(self, batch: PatchBatch, indices: Tensor) -> Features:
-        """theta1 on the patches with these K flat numbers -> (K, D_l, h_l, w_l) a level."""
+    def encode(self, batch: PatchBatch[Any], patches: Tensor) -> Features:
+        """theta1 on K patches -> (K, D_l, h_l, w_l) per level."""
 
-    def encode_global(self, batch: PatchBatch) -> Features | None:
-        """theta1 on the B global patches -> features (B, D_l, g_l, g_l); None without them."""
+    def encode_global(self, batch: PatchBatch[Any]) -> Features | None:
+        """theta1 on the B global patches -> (B, D_l, g_l, g_l) per level; None without them."""
 
-    def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
-        """Flat numbers of the patches whose loss an inner iteration on ``chosen`` counts."""
+    def patch_sums(
+        self,
+        batch: PatchBatch[Targets],
+        latent: Latent,
+        global_features: Features | None,
+        patches: Tensor,
+    ) -> Sums:
+        """What S patches add to the sums that the loss of every patch depends on.
 
-    def measure(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, part: Tensor
-    ) -> Totals:
-        """What patches (S,) add to the sums that the loss of any patch needs to know.
-
-        Called without gradient, and only of a model whose reach has totals.
+        Called without gradient, and only if ``needs_sums``.
         """
 
-    def totals(self, batch: PatchBatch, parts: Sequence[Totals]) -> Totals:
-        """The sums over all patches, from those over parts of them."""
+    def batch_sums(self, batch: PatchBatch[Targets], parts: Sequence[Sums]) -> Sums:
+        """The sums over all patches, from the sums over parts of them."""
 
-    def loss_at(
+    def patch_losses(
         self,
-        batch: PatchBatch,
+        batch: PatchBatch[Targets],
         latent: Latent,
-        context: Features | None,
-        scored: Tensor,
-        totals: Totals | None = None,
+        global_features: Features | None,
+        patches: Tensor,
+        sums: Sums | None = None,
     ) -> dict[str, Tensor]:
-        """theta2 and the loss at the scored patches, as shares of those of the whole batch."""
+        """theta2 and the loss at S patches, as shares of the losses of the whole batch.
+
+        With ``loss_scope='image'`` these are the losses of the images that the patches belong to.
+        """
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum up losses and name them for the log (mmengine's ``BaseModel``)."""

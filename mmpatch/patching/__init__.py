@@ -11,7 +11,7 @@ B       images of a batch
 N       m * n patches of one image (m rows, n columns of its grid)
 A       patches of the whole batch, the sum of N over its images
 K       patches drawn for one inner iteration
-J       inner iterations a batch
+J       inner iterations per batch
 P       side of a patch [px];  Q = P + 2 * halo, side of the window read for it
 S       any selection of patches, e.g. those that are scored
 D, F    channels of a latent, of a feature map
@@ -22,14 +22,15 @@ Z       the latent: features of all patches, in their places
 """
 
 from .batch import PatchBatch, Pixels
+from .chunks import ChunkOrder
 from .grid import PatchGrid
-from .latent import Latent, chunks
+from .latent import Latent
 from .sampler import PatchSampler
 from .schedule import PatchSchedule
 from .store import Features, PatchStore, Storage
-from .visits import Reach
 
 __all__ = [
+    'ChunkOrder',
     'Features',
     'Latent',
     'PatchBatch',
@@ -38,7 +39,5 @@ __all__ = [
     'PatchSchedule',
     'PatchStore',
     'Pixels',
-    'Reach',
     'Storage',
-    'chunks',
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -33,12 +34,17 @@ class Pixels(Protocol):
 ToInput = Callable[[Tensor], Tensor]
 
 
-class PatchBatch:
+#: What the loss needs of the labels of a batch; each model has its own type.
+Targets = TypeVar('Targets')
+NewTargets = TypeVar('NewTargets')
+
+
+class PatchBatch(Generic[Targets]):
     """B images, each with its own grid, as one flat list of A patches.
 
-    The images stay where and as they are (uint8 on the host, or in a file); only the windows asked
-    for are read, moved and normalised. A patch that would lie entirely in the padding of a batch does
-    not exist here, so it is neither encoded nor scored.
+    The images stay where and as they are (uint8 on the host, or in a file). Only the windows asked
+    for are read, moved and normalised. Each image has its own grid, so no patch lies entirely in
+    the padding of a batch.
 
     Args:
         images: B tensors (C, H_b, W_b), any size each, or what has a shape and can be sliced as
@@ -49,8 +55,11 @@ class PatchBatch:
         keep: (N_b,) bool for each image, which patches of its grid exist; None: all. Others are
             neither read nor scored, as if they were no part of the image.
 
+    Raises:
+        ValueError: If the images differ in type or in number of channels.
+
     Attributes:
-        targets: What the model's loss needs of the labels, prepared once a batch by the model.
+        targets: What the model's loss needs of the labels; set by :meth:`with_targets`.
         places: Number of every patch in the grid of its image; (A,) int64.
         image_index: Image of every patch; (A,) int64.
         origins: Top left corner (y, x) of every patch in its image [px]; (A, 2) int64.
@@ -65,11 +74,12 @@ class PatchBatch:
         to_input: ToInput = lambda windows: windows,
         keep: Sequence[Tensor] | None = None,
     ) -> None:
+        _check_alike(images)
         self.images = images
         self.patch_size = patch_size
         self.halo = halo
         self.to_input = to_input
-        self.targets: Any = None
+        self.targets: Targets = cast('Targets', None)
         self.grids = tuple(
             PatchGrid(image.shape[-2], image.shape[-1], patch_size, halo) for image in images
         )
@@ -87,6 +97,12 @@ class PatchBatch:
             [_renumbered(g.neighbours(), p, s) for g, p, s in zip(self.grids, kept, self.starts)]
         )
 
+    def with_targets(self, targets: NewTargets) -> PatchBatch[NewTargets]:
+        """The same patches, with what the loss needs of their labels."""
+        labelled = cast('PatchBatch[NewTargets]', copy.copy(self))
+        labelled.targets = targets
+        return labelled
+
     @property
     def num_images(self) -> int:
         """Number B of images."""
@@ -96,6 +112,15 @@ class PatchBatch:
     def num_patches(self) -> int:
         """Number A of patches in the whole batch."""
         return int(self.starts[-1])
+
+    @property
+    def all_patches(self) -> Tensor:
+        """Flat numbers of all patches; (A,) int64."""
+        return torch.arange(self.num_patches)
+
+    def images_of(self, patches: Tensor) -> Tensor:
+        """Numbers of the images that some patches (S,) belong to, ascending; int64."""
+        return self.image_index[patches].unique()
 
     def of_image(self, image: int) -> Tensor:
         """Flat numbers of the patches of one image; (N,) int64."""
@@ -164,6 +189,17 @@ class PatchBatch:
     def read_global(self) -> Tensor:
         """The global patches, ready for theta1; (B, C, P, P), moved and normalised."""
         return self.to_input(self.thumbnails)
+
+
+def _check_alike(images: Sequence[Pixels]) -> None:
+    """Windows of a chunk share one tensor: values of another type would wrap in it unnoticed."""
+    kinds = [(image.shape[0], as_computable(image[:, :1, :1]).dtype) for image in images]
+    if len(set(kinds)) > 1:
+        found = ', '.join(f'{channels} channel(s) of {dtype}' for channels, dtype in kinds)
+        raise ValueError(
+            f'the images of a batch must have one type and one number of channels, got {found}. '
+            'Convert the odd ones, or use a batch size of 1'
+        )
 
 
 def _renumbered(neighbours: Tensor, places: Tensor, start: int) -> Tensor:

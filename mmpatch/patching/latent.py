@@ -13,11 +13,6 @@ from .grid import NEIGHBOURHOOD
 from .store import ALL, Features, PatchStore, Storage
 
 
-def chunks(indices: Tensor, size: int) -> Iterator[Tensor]:
-    """Go through patch numbers (S,) in portions of at most ``size``."""
-    return iter(indices.split(size))
-
-
 class Latent:
     """Features of patches of a batch, patch by patch, with their neighbourhood.
 
@@ -33,12 +28,12 @@ class Latent:
 
     Attributes:
         values: What is remembered; None before the first write.
-        gradients: What :meth:`collect` collects; None before it.
+        gradients: The gradient that :meth:`collect_gradient` asks for; None without it.
     """
 
     def __init__(
         self,
-        batch: PatchBatch,
+        batch: PatchBatch[Any],
         capacity: int | None = None,
         storage: Storage | None = None,
     ) -> None:
@@ -47,14 +42,15 @@ class Latent:
         self.values: PatchStore | None = None
         self.gradients: PatchStore | None = None
         self._slots = torch.arange(batch.num_patches) % (capacity or batch.num_patches)
+        self._collected: Tensor | None = None
         self._live: Features | None = None
         self._anchor = torch.zeros((), requires_grad=True)
 
     @classmethod
     def fill(
         cls,
-        batch: PatchBatch,
-        encode: Callable[[PatchBatch, Tensor], Features],
+        batch: PatchBatch[Any],
+        encode: Callable[[PatchBatch[Any], Tensor], Features],
         chunk_size: int,
         storage: Storage | None = None,
     ) -> Latent:
@@ -71,13 +67,13 @@ class Latent:
         """
         latent = cls(batch, storage=storage)
         with torch.no_grad():
-            for part in chunks(torch.arange(batch.num_patches), chunk_size):
-                latent.write(part, encode(batch, part))
+            for patches in batch.all_patches.split(chunk_size):
+                latent.write(patches, encode(batch, patches))
         return latent
 
     @classmethod
-    def of_live(cls, batch: PatchBatch, features: Features) -> Latent:
-        """A latent that is features (A, D_l, h_l, w_l) of all patches, with their graph."""
+    def of_live(cls, batch: PatchBatch[Any], features: Features) -> Latent:
+        """A latent that holds features (A, D_l, h_l, w_l) of all patches with their graph."""
         latent = cls(batch)
         latent._live = features
         return latent
@@ -101,29 +97,42 @@ class Latent:
         if self.values is None:
             self.values = PatchStore(self._slots, features, self.storage)
         self.values.set(indices, features)
+        if self._collected is not None and self.gradients is None:
+            self._make_room_for_gradient(features)
         if self.gradients is not None:
             known = indices[self.gradients.has(indices)]
             self.gradients.set(known, 0.0)
 
-    def collect(self, indices: Tensor | None, like: Features) -> None:
+    def collect_gradient(self, indices: Tensor | None = None) -> None:
         """Collect the gradient with respect to the features of some patches from now on.
 
         ``windows`` then gives tensors whose backward pass adds what arrives to ``gradients``.
 
         Args:
             indices: (K,) flat numbers of the patches; None: all that are remembered.
-            like: Features of any patches as theta1 gives them.
         """
-        slots = self._slots
+        self.gradients = None
+        self._collected = self._slots
         if indices is not None:
-            slots = torch.full_like(self._slots, -1)
-            slots[indices] = torch.arange(len(indices))
-        self.gradients = PatchStore(slots, like, self.storage)
+            self._collected = torch.full_like(self._slots, -1)
+            self._collected[indices] = torch.arange(len(indices))
+        if self.values is not None:
+            one = torch.zeros(1, dtype=torch.long)
+            levels = range(len(self.values.levels))
+            self._make_room_for_gradient(tuple(self.values.get(level, one) for level in levels))
+
+    def forget_gradient(self) -> None:
+        """Stop collecting, and free what was collected."""
+        self.gradients = self._collected = None
+
+    def _make_room_for_gradient(self, like: Features) -> None:
+        assert self._collected is not None
+        self.gradients = PatchStore(self._collected, like, self.storage)
 
     def gradient(self, indices: Tensor) -> Features:
         """What was collected for patches (K,), as (K, D_l, h_l, w_l) a level."""
         if self.gradients is None:
-            raise RuntimeError('collect() was not called')
+            raise RuntimeError('collect_gradient() was not called')
         return tuple(self.gradients.get(i, indices) for i in range(len(self.gradients.levels)))
 
     def windows(self, level: int, indices: Tensor, radius: int = 0) -> Tensor:

@@ -1,4 +1,4 @@
-"""How often what is done: sampling rate, inner iterations, accumulation."""
+"""How many patches an inner iteration has, and how many inner iterations a batch has."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class PatchSchedule:
     """The inner loop of PatchGD (Gupta et al. 2023, arXiv:2301.13817) as numbers.
 
     Args:
-        sampling_rate: Share of an image's patches that one inner iteration encodes with gradient.
-        inner_iterations: Number J of inner iterations a batch. None: as many as it takes to go
-            through the grid about once, ``ceil(1 / sampling_rate)``.
+        sampling_rate: Share of the patches that one inner iteration encodes with gradient.
+        inner_iterations: Number J of inner iterations per batch. None: ``ceil(1 / sampling_rate)``,
+            which goes through all patches once, in portions of nearly equal size.
 
     Raises:
         ValueError: If the sampling rate is outside (0, 1] or J is not positive.
@@ -35,13 +35,13 @@ class PatchSchedule:
 
     @property
     def rounds(self) -> int:
-        """Number J of inner iterations a batch."""
+        """Number J of inner iterations per batch."""
         if self.inner_iterations is not None:
             return self.inner_iterations
         return math.ceil(round(1 / self.sampling_rate, 9))
 
     def patches_per_round(self, num_patches: int) -> int:
-        """Number K = max(1, round(rate * N)) of patches of an image in one inner iteration."""
+        """Number K = max(1, round(rate * A)) of a batch's patches in one inner iteration."""
         return max(1, round(self.sampling_rate * num_patches))
 
     def optimizer_steps(self, batches: int, accumulative_counts: int) -> int:

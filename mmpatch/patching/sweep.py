@@ -1,50 +1,51 @@
-"""Going once over a batch without gradient, with no more of Z in memory than theta2 needs."""
+"""One pass over a batch without gradient, with about two rows of Z in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .batch import PatchBatch
+from .chunks import ChunkOrder
 from .latent import Latent
 from .store import Features
-from .visits import Reach, Stage, in_flight, visits
 
 #: theta1 on the patches with some flat numbers.
 Encode = Callable[[Tensor], Features]
 
 
 def sweep(
-    batch: PatchBatch, encode: Encode, chunk_size: int, reach: Reach, first: int = 0
+    batch: PatchBatch[Any], encode: Encode, chunk_size: int, first: int = 0
 ) -> Iterator[tuple[Latent, Tensor]]:
-    """Encode patches and stop wherever theta2 can read what is remembered.
+    """Encode patches and stop wherever theta2 can read a patch and its neighbours.
 
     Args:
         batch: The batch.
-        encode: theta1 on K patches, (K, D_l, h_l, w_l) a level.
+        encode: theta1 on K patches -> (K, D_l, h_l, w_l) per level.
         chunk_size: Patches encoded at once.
-        reach: What theta2 reads: neighbours, or everything.
-        first: Flat number of the first patch that is wanted; what none of the wanted ones needs is
+        first: Flat number of the first patch that is wanted. Patches that no wanted one needs are
             not encoded.
 
     Yields:
-        The latent, and flat numbers (S,) of patches that are encoded together with all that theta2
-        reads around them. Every wanted patch comes once.
+        The latent, and flat numbers (S,) of patches that are encoded together with their
+        neighbours. Every wanted patch comes once.
     """
-    order = visits(batch, chunk_size, reach)
-    latent = Latent(batch, in_flight(order))
-    start = _first_needed(batch, chunk_size, reach, first)
-    for stage, part in order:
-        if stage is Stage.ENCODE and int(part[-1]) >= start:
-            latent.write(part, encode(part))
-        elif stage is Stage.SCORE and int(part[-1]) >= first:
-            yield latent, part
+    order = ChunkOrder(batch, chunk_size)
+    latent = Latent(batch, order.capacity)
+    needed = _first_needed(batch, chunk_size, first)
+    for i, chunk in enumerate(order.chunks):
+        if int(chunk[-1]) >= needed:
+            latent.write(chunk, encode(chunk))
+        for j in order.completed(i):
+            if int(order.chunks[j][-1]) >= first:
+                yield latent, order.chunks[j]
 
 
 def blended_sweep(
-    batch: PatchBatch, encode: Encode, chunk_size: int, first: int = 0
+    batch: PatchBatch[Any], encode: Encode, chunk_size: int, first: int = 0
 ) -> Iterator[tuple[Latent, Tensor]]:
     """The same, with features blended where windows overlap.
 
@@ -57,18 +58,14 @@ def blended_sweep(
     Yields:
         As :func:`sweep`; the latent holds blended features.
     """
-    reach = Reach.NEIGHBOURS
-    latent = Latent(batch, in_flight(visits(batch, chunk_size, reach)))
-    last = batch.neighbours.amax(dim=1).cummax(dim=0).values.tolist()
-    waiting: list[Tensor] = []
-    start = _first_needed(batch, chunk_size, reach, first)
-    for windows, part in sweep(batch, encode, chunk_size, reach, start):
-        latent.write(part, tuple(blend(windows, i, part) for i in range(len(windows.levels))))
-        waiting.append(part)
-        while waiting and last[int(waiting[0][-1])] <= int(part[-1]):
-            ready = waiting.pop(0)
-            if int(ready[-1]) >= first:
-                yield latent, ready
+    order = ChunkOrder(batch, chunk_size)
+    latent = Latent(batch, order.capacity)
+    needed = _first_needed(batch, chunk_size, first)
+    for windows, chunk in sweep(batch, encode, chunk_size, needed):
+        latent.write(chunk, tuple(blend(windows, i, chunk) for i in range(len(windows.levels))))
+        for j in order.completed(int(chunk[0]) // chunk_size):
+            if int(order.chunks[j][-1]) >= first:
+                yield latent, order.chunks[j]
 
 
 def blend(windows: Latent, level: int, indices: Tensor) -> Tensor:
@@ -117,7 +114,7 @@ def blend(windows: Latent, level: int, indices: Tensor) -> Tensor:
     return torch.stack(result)
 
 
-def _window_start(batch: PatchBatch, index: int) -> tuple[int, int]:
+def _window_start(batch: PatchBatch[Any], index: int) -> tuple[int, int]:
     """Top left corner of the window of a patch [px]; negative beyond the image."""
     image = int(batch.image_index[index])
     above, before = batch.grids[image].margin(int(batch.places[index]))
@@ -125,9 +122,7 @@ def _window_start(batch: PatchBatch, index: int) -> tuple[int, int]:
     return y - above, x - before
 
 
-def _first_needed(batch: PatchBatch, chunk_size: int, reach: Reach, first: int) -> int:
+def _first_needed(batch: PatchBatch[Any], chunk_size: int, first: int) -> int:
     """The first patch that is read around the wanted ones."""
-    if reach is not Reach.NEIGHBOURS:
-        return 0
     near = batch.neighbours[first // chunk_size * chunk_size :]
     return int(near[near >= 0].min()) if len(near) else batch.num_patches

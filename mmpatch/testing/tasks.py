@@ -1,4 +1,4 @@
-"""What tests of gradients need of a task: a model, images and labels. One entry a task."""
+"""What tests of gradients need of a task: a model, images and labels. One entry per task."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
+from mmpatch.engine.gradients import Passes
+from mmpatch.engine.monitor import Monitor
+from mmpatch.engine.stepper import Accumulation, Stepper
+
 from . import tiny_classifier, tiny_detector, tiny_segmentor
+
+
+def _two_images() -> list[Tensor]:
+    return [tiny_detector.image(130, 100), tiny_detector.image(64, 90, seed=1)]
 
 
 @dataclass(frozen=True)
@@ -19,8 +29,9 @@ class Task:
         name: Of the task.
         build: A seeded model in float64 for patches of 64 px, in training mode; takes the settings
             of :class:`mmpatch.models.PatchModelMixin`.
-        samples: Labels of :meth:`images`, a copy a call.
+        samples: Labels of :attr:`images`, a copy per call.
         variants: Settings of the model under which the equalities have to hold as well.
+        images: Images (3, H, W), uint8; by default two of sizes that patches do not divide.
     """
 
     name: str
@@ -28,9 +39,7 @@ class Task:
     samples: Callable[[], list[Any]]
     variants: Sequence[dict[str, Any]] = ()
 
-    def images(self) -> list[Tensor]:
-        """Two images (3, H, W) of different sizes that patches do not divide, uint8."""
-        return [tiny_detector.image(130, 100), tiny_detector.image(64, 90, seed=1)]
+    images: Callable[[], list[Tensor]] = _two_images
 
     def __str__(self) -> str:
         return self.name
@@ -42,6 +51,25 @@ def _build_detector(**settings: Any) -> nn.Module:
 
 def _detection_samples() -> list[Any]:
     return [tiny_detector.sample(130, 100, 5), tiny_detector.sample(64, 90, 1, seed=1)]
+
+
+def passes_of(
+    task: Task, model: Any, every: int = 1, images: Sequence[int] | None = None
+) -> Passes:
+    """A batch of a task's images, and an optimizer whose steps change nothing.
+
+    Args:
+        task: The task.
+        model: A model that it built.
+        every: Inner iterations per step; gradients are scaled by its inverse.
+        images: Numbers of the task's images; None: all.
+    """
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0))
+    pictures, samples = task.images(), task.samples()
+    chosen = range(len(pictures)) if images is None else images
+    batch = model.cut([pictures[i] for i in chosen], [samples[i] for i in chosen])
+    stepper = Stepper(wrapper, Accumulation(every))
+    return Passes(model, batch, stepper, Monitor(stepper.parameters), list('ab'))
 
 
 def _build_segmentor(**settings: Any) -> nn.Module:

@@ -43,7 +43,7 @@ def check(cell: Cell, base: dict[str, Any]) -> None:
 
 
 def test_the_need_of_a_full_image(base: dict[str, Any]) -> None:
-    """DESIGN: FCOS-R50 at 4096 x 4096 takes 21.2 GiB."""
+    """FCOS-R50 at 4096 x 4096 takes 21.2 GiB."""
     stock = stock_cfg(patch_cfg(base, 'fcos-r50', 512))
     assert 18 < analytic_need(stock, 4096) / 2**30 < 24
     stock['backbone']['with_cp'] = True

@@ -1,4 +1,4 @@
-"""Equality 8: two processes with one image each give the gradient of one process with both."""
+"""Two processes with one image each give the gradient of one process with both."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from mmdet.utils import register_all_modules
 register_all_modules()
 import mmpatch.engine, mmpatch.models
 from mmengine.optim import OptimWrapper
-from mmpatch.engine.gradients import BatchContext, ExactGradient, SampledGradient
-from mmpatch.testing.tasks import TASKS
+from mmpatch.engine.gradients import ExactGradient, SampledGradient
+from mmpatch.engine.stepper import Accumulation, Stepper
+from mmpatch.testing.tasks import TASKS, passes_of
 
 torch.set_num_threads(1)
 world = int(os.environ.get('WORLD_SIZE', 1))
@@ -34,20 +35,18 @@ with mock.patch.object(torch.Tensor, 'float', lambda x: x if x.is_floating_point
     model = task.build()
     model.requires_grad_(True)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    wrapper = OptimWrapper(optimizer, accumulative_counts=2, clip_grad=dict(max_norm=0.05))
-    wrapper.initialize_count_status(model, 0, 2)
-    images, samples = task.images(), task.samples()
+    wrapper = OptimWrapper(optimizer, clip_grad=dict(max_norm=0.05))
     mine = [rank] if world > 1 else [0, 1]
-    batch = model.cut([images[i] for i in mine], [samples[i] for i in mine])
+    passes = passes_of(task, model, images=mine)
+    passes.stepper = Stepper(wrapper, Accumulation(every=2))
     by_image = {0: [[0, 2, 5], [1, 3, 4]], 1: [[1], [0]]}
-    starts = dict(zip(mine, batch.starts))
+    starts = dict(zip(mine, passes.batch.starts))
     draws = [torch.tensor([p + starts[i] for i in mine for p in by_image[i][j]]) for j in (0, 1)]
-    context = BatchContext(model, batch, draws, wrapper, ['x'])
     if sys.argv[2] == 'sampled':
-        SampledGradient()(context)
+        SampledGradient()(passes, draws)
     else:
         strategy = ExactGradient(2)
-        strategy(context), strategy(context)
+        strategy(passes), strategy(passes)
 if rank == 0:
     torch.save(model.state_dict(), sys.argv[1])
 """

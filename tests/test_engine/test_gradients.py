@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from mmpatch.engine.gradients import BatchContext, ExactGradient, SampledGradient
-from mmpatch.engine.gradients.base import without_statistics
-from mmpatch.patching import Latent, PatchStore
-from mmpatch.testing.tasks import TASKS, Task
-from mmpatch.testing.tiny_detector import build_detector, gradients
+from mmpatch.engine.gradients import ExactGradient, SampledGradient
+from mmpatch.engine.gradients.retry import is_out_of_memory
+from mmpatch.models.norms import without_statistics
+from mmpatch.patching import ChunkOrder, Latent, PatchStore
+from mmpatch.testing.tasks import TASKS, Task, passes_of
+from mmpatch.testing.tiny_detector import gradients
 
 VARIANTS = [
     pytest.param(task, variant, id=f'{task}-{i}')
@@ -26,17 +26,8 @@ VARIANTS = [
 
 @pytest.fixture(autouse=True)
 def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stock code casts boxes and labels to float32, which would hide differences below 1e-7."""
+    """Stock code casts labels to float32, which would hide differences below 1e-7."""
     monkeypatch.setattr(torch.Tensor, 'float', lambda x: x if x.is_floating_point() else x.double())
-
-
-def context_of(task: Task, model: Any, draws: list[Tensor] | None = None) -> BatchContext:
-    """A batch of two images, and an optimizer that never steps."""
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=1_000)
-    wrapper.initialize_count_status(model, 0, -1)
-    batch = model.cut(task.images(), task.samples())
-    everything = [torch.arange(batch.num_patches)]
-    return BatchContext(model, batch, draws or everything, wrapper, ['a', 'b'])
 
 
 Gradients = dict[str, Tensor]
@@ -47,7 +38,8 @@ def run(
 ) -> tuple[dict[str, Tensor], Gradients]:
     """The logged losses and the gradients that a strategy leaves."""
     model.zero_grad()
-    logged = strategy(context_of(task, model, draws))
+    passes = passes_of(task, model, every=1_000)
+    logged = strategy(passes, draws or [passes.batch.all_patches])
     found = {name: grad * 1_000 for name, grad in gradients(model).items()}
     model.zero_grad()
     return logged, found
@@ -118,17 +110,19 @@ def test_sampled_holds_the_other_patches_fixed() -> None:
         live[chosen] = True
         mixed.append(torch.where(live, level, level.detach()))
     latent = Latent.of_live(batch, tuple(mixed))
-    losses = model.loss_at(batch, latent, model.encode_global(batch), everything)
+    losses = model.patch_losses(batch, latent, model.encode_global(batch), everything)
     sum(losses.values()).backward()
     assert_equal(found, gradients(model))
 
 
-def test_z_remembers_what_the_inner_iterations_encoded() -> None:
+@pytest.mark.parametrize('task', TASKS, ids=str)
+def test_z_remembers_what_the_inner_iterations_encoded(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With one round over the grid and no step, Z ends as it was filled: nothing is misplaced."""
-    task = TASKS[0]
     model: Any = task.build()
     draws = [torch.tensor([3, 5, 7]), torch.tensor([0, 1, 2]), torch.tensor([4, 6])]
-    context = context_of(task, model, draws)
+    passes = passes_of(task, model, every=1_000)
     written: list[Latent] = []
     original = Latent.write
 
@@ -136,35 +130,36 @@ def test_z_remembers_what_the_inner_iterations_encoded() -> None:
         original(latent, *args)
         written.append(latent)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Latent, 'write', write)
-        SampledGradient()(context)
+    monkeypatch.setattr(Latent, 'write', write)
+    SampledGradient()(passes, draws)
     for level, expected in zip(
-        written[-1].levels, Latent.fill(context.batch, model.encode, 4).levels
+        written[-1].levels, Latent.fill(passes.batch, model.encode, 4).levels
     ):
         torch.testing.assert_close(level, expected)
 
 
 @pytest.mark.parametrize('strategy', [SampledGradient(), SampledGradient(1)])
 def test_running_statistics_move_once_a_gradient(strategy: SampledGradient) -> None:
-    model = build_detector(patch_size=64)
+    task = TASKS[0]
+    model: Any = task.build()
     model.backbone.norm_eval = False
     model.train()
     before = copy.deepcopy(model.state_dict())
+    passes = passes_of(task, model)
     with without_statistics(model):
-        Latent.fill(context_of(TASKS[0], model).batch, model.encode, 4)
+        Latent.fill(passes.batch, model.encode, 4)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
-    strategy(context_of(TASKS[0], model, [torch.tensor([0])]))
+    strategy(passes, [torch.tensor([0])])
     counts = {v.item() for n, v in model.state_dict().items() if 'num_batches_tracked' in n}
     assert counts == {2}, 'once for the patch and once for the global patch'
 
 
+@pytest.mark.parametrize('task', TASKS, ids=str)
 @pytest.mark.parametrize(
     'make', [lambda: ExactGradient(2), lambda: SampledGradient(2)], ids=['exact', 'sampled']
 )
-def test_dropout_is_the_same_in_both_passes(make: Callable[[], Any]) -> None:
-    task = TASKS[0]
+def test_dropout_is_the_same_in_both_passes(make: Callable[[], Any], task: Task) -> None:
     model: Any = task.build()
     model.extract_patches = lambda x, host=model.extract_patches: tuple(
         nn.functional.dropout(f, 0.5) for f in host(x)
@@ -185,9 +180,9 @@ def test_dropout_is_the_same_in_both_passes(make: Callable[[], Any]) -> None:
         assert torch.equal(first, second)
 
 
+@pytest.mark.parametrize('task', TASKS, ids=str)
 @pytest.mark.parametrize(('dtype', 'tolerance'), [('bfloat16', 0.05), ('float32', 1e-6)])
-def test_a_coarser_latent_has_a_bounded_error(dtype: str, tolerance: float) -> None:
-    task = TASKS[0]
+def test_a_coarser_latent_has_a_bounded_error(dtype: str, tolerance: float, task: Task) -> None:
     model = task.build()
     _, expected = run(ExactGradient(2), task, model)
     _, found = run(ExactGradient(2, latent=dict(device='cpu', dtype=dtype)), task, model)
@@ -200,9 +195,9 @@ def test_with_enough_halo_exact_is_the_untiled_stock_model() -> None:
     from mmpatch.testing.shallow_detector import shallow_pair
 
     ours, stock = shallow_pair(patch_size=64, halo=32)
-    task = Task('shallow', lambda: ours, lambda: [TASKS[0].samples()[0]])
-    picture = nn.functional.pad(task.images()[0], (0, 28, 0, 62))
-    object.__setattr__(task, 'images', lambda: [picture])
+    picture = nn.functional.pad(TASKS[0].images()[0], (0, 28, 0, 62))
+    samples = TASKS[0].samples
+    task = Task('shallow', lambda: ours, lambda: samples()[:1], images=lambda: [picture])
     logged, found = run(ExactGradient(2), task, ours)
     data = stock.data_preprocessor(dict(inputs=[picture], data_samples=task.samples()), True)
     losses = stock.loss(data['inputs'].double(), data['data_samples'])
@@ -226,11 +221,10 @@ def test_memory_of_exact_is_two_rows_of_patches(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(PatchStore, '__init__', init)
     picture = nn.functional.pad(task.images()[0], (0, 0, 0, 64 * 9))
-    batch = model.cut([picture], task.samples()[:1])
-    assert batch.num_patches == 24
-    context = context_of(task, model)
-    context.batch = batch
-    ExactGradient()(context)
+    passes = passes_of(task, model)
+    passes.batch = model.cut([picture], task.samples()[:1])
+    assert passes.batch.num_patches == 24
+    ExactGradient()(passes)
     assert made == [6, 6]  # features and their gradients: two rows of two, and the next two
 
 
@@ -253,9 +247,9 @@ class OutOfMemoryOnce:
         return features
 
 
+@pytest.mark.parametrize('task', TASKS, ids=str)
 @pytest.mark.parametrize('kind', [ExactGradient, SampledGradient])
-def test_out_of_memory_repeats_the_step_with_half_the_chunk(kind: Any) -> None:
-    task = TASKS[0]
+def test_out_of_memory_repeats_the_step_with_half_the_chunk(kind: Any, task: Task) -> None:
     model: Any = task.build()
     draws = [torch.tensor([0]), torch.tensor([1, 4, 5, 6])]
     if kind is ExactGradient:
@@ -264,27 +258,27 @@ def test_out_of_memory_repeats_the_step_with_half_the_chunk(kind: Any) -> None:
     results = []
     for fails in (False, True):
         strategy = kind(4)
-        context = context_of(task, model, draws)
+        passes = passes_of(task, model, every=1_000)
         for parameter, grad in waiting.items():
             parameter.grad = grad.clone()
         if fails:
             limited = OutOfMemoryOnce(model, 2)
-        strategy(context)
+        strategy(passes, draws)
         results.append(gradients(model))
     assert limited.failures == 1 and strategy.chunk_size == 2
     assert_equal(results[1], results[0], tolerance=1e-9)
 
 
-def test_out_of_memory_with_one_patch_says_what_to_do() -> None:
-    task = TASKS[0]
+@pytest.mark.parametrize('task', TASKS, ids=str)
+def test_out_of_memory_with_one_patch_says_what_to_do(task: Task) -> None:
     model: Any = task.build()
     OutOfMemoryOnce(model, 0)
     with pytest.raises(RuntimeError, match=r'one patch at a time: use a smaller model.patch_size'):
         run(ExactGradient(4), task, model)
 
 
-def test_other_errors_are_not_swallowed() -> None:
-    task = TASKS[0]
+@pytest.mark.parametrize('task', TASKS, ids=str)
+def test_other_errors_are_not_swallowed(task: Task) -> None:
     model: Any = task.build()
 
     def encode(*_: Any) -> None:
@@ -329,12 +323,54 @@ def test_towers_that_break_the_contract(monkeypatch: pytest.MonkeyPatch) -> None
         run(ExactGradient(), task, model)
 
 
-def test_what_theta1_keeps_is_counted_on_the_patches() -> None:
+@pytest.mark.parametrize('task', TASKS, ids=str)
+def test_what_theta1_keeps_is_counted_on_the_patches(task: Task) -> None:
     """And not on the global patches, which are encoded first."""
     kept = []
     for chosen in ([1], [1, 4, 5]):
-        task = TASKS[0]
-        context = context_of(task, task.build(), [torch.tensor(chosen)])
-        SampledGradient()(context)
-        kept.append(context.memory['theta1'])
+        passes = passes_of(task, task.build())
+        SampledGradient()(passes, [torch.tensor(chosen)])
+        kept.append(passes.monitor.memory['theta1'])
     assert 2 * kept[0] < kept[1] < 4 * kept[0]
+
+
+@pytest.mark.parametrize('task', TASKS, ids=str)
+@pytest.mark.parametrize('kind', [ExactGradient, SampledGradient])
+def test_a_rehearsal_makes_no_step(kind: Any, task: Task) -> None:
+    model: Any = task.build()
+    passes = passes_of(task, model)
+    kind().rehearse(passes, [torch.tensor([0]), torch.tensor([1, 4, 5])], 2)
+    assert passes.stepper.accumulation.done == 0
+    assert {'theta1', 'theta2', 'latent'} <= set(passes.monitor.memory)
+
+
+def test_a_rehearsal_of_exact_fills_the_ring_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = TASKS[0]
+    model: Any = task.build()
+    passes = passes_of(task, model)
+    picture = nn.functional.pad(task.images()[0], (0, 0, 0, 64 * 9))
+    passes.batch = model.cut([picture], task.samples()[:1])
+    encoded: list[int] = []
+    original = model.encode
+    model.encode = lambda batch, patches: (
+        encoded.extend(patches.tolist()) or original(batch, patches)
+    )
+    ExactGradient().rehearse(passes, [], 1)
+    assert max(encoded) + 1 == ChunkOrder(passes.batch, 1).capacity < passes.batch.num_patches
+    assert encoded.count(0) == 2  # the first patch was replayed
+
+
+@pytest.mark.parametrize(
+    ('message', 'expected'),
+    [
+        ('CUDA out of memory. Tried to allocate 2.00 GiB', True),
+        ('CUDA error: out of memory', True),
+        ('cuDNN error: CUDNN_STATUS_ALLOC_FAILED', True),
+        ('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`', True),
+        ("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory", True),
+        ('CUDA error: an illegal memory access was encountered', False),
+        ('cuDNN error: CUDNN_STATUS_NOT_SUPPORTED', False),
+    ],
+)
+def test_how_devices_say_that_memory_has_run_out(message: str, expected: bool) -> None:
+    assert is_out_of_memory(RuntimeError(message)) == expected

@@ -11,16 +11,20 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+from mmpatch.engine import memory_plan
 from mmpatch.engine.gradients import ExactGradient, SampledGradient
 from mmpatch.engine.hooks.memory_hook import MemoryLimitError
-from mmpatch.engine.memory import plan as planning
-from mmpatch.engine.memory.meter import PeakMeter, SavedTensors, release_unused
-from mmpatch.engine.memory.plan import BudgetError, apply_plan, plan_memory
-from mmpatch.engine.memory.size import format_size, parse_size
-from mmpatch.testing.tasks import TASKS
-from mmpatch.utils.memory import resident_memory
-
-from .test_gradients import context_of
+from mmpatch.engine.memory_plan import BudgetError, apply_plan, plan_memory
+from mmpatch.engine.stepper import Accumulation
+from mmpatch.testing.tasks import TASKS, Task, passes_of
+from mmpatch.utils.memory import (
+    PeakMeter,
+    SavedTensors,
+    format_size,
+    parse_size,
+    release_unused,
+    resident_memory,
+)
 
 RunTraining = Callable[..., Runner]
 MIB = 2**20
@@ -65,80 +69,131 @@ def test_saved_tensors_are_counted_once() -> None:
     assert saved.nbytes == y.nbytes  # exp and both factors keep the same tensor
 
 
-class FixedProbe:
-    """What a patch takes, as if it had been measured."""
+class FixedMeter:
+    """Memory of a rehearsal as if it had been measured: 1000 MiB idle, and more per patch."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, theta1: int, theta2: int) -> None:
-        def measure(context: Any, count: int, device: Any) -> Any:
-            part = torch.arange(count)
-            features = tuple(f.detach() for f in context.model.encode(context.batch, part))
-            return features, planning._Probe(theta1 * count, theta2 * count, 1.0 * count, 0.1)
+    per_patch = 100 * MIB
+    chunks: list[int] = []
 
-        monkeypatch.setattr(planning, '_measure', measure)
-        monkeypatch.setattr(planning, 'memory_in_use', lambda device: 1000 * MIB)
+    def __init__(self, device: torch.device) -> None:
+        self.start = 1000 * MIB
+
+    def __enter__(self) -> FixedMeter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.growth = self.per_patch * self.chunks[-1]
 
 
-@pytest.mark.parametrize(('budget', 'chunk'), [(1150, 1), (1250, 2), (2200, 7), (2600, 8)])
-def test_the_largest_chunk_that_fits_is_chosen(
-    monkeypatch: pytest.MonkeyPatch, budget: int, chunk: int
+@pytest.fixture
+def fixed_meter(monkeypatch: pytest.MonkeyPatch) -> type[FixedMeter]:
+    """Rehearsals run, but what they take is fixed, and so is what a larger chunk is expected to."""
+    monkeypatch.setattr(memory_plan, 'PeakMeter', FixedMeter)
+    monkeypatch.setattr(FixedMeter, 'chunks', [])
+    monkeypatch.setattr(
+        memory_plan,
+        '_expected_growth',
+        lambda passes, chunk, larger, most: (larger - chunk) * FixedMeter.per_patch,
+    )
+    for kind in (ExactGradient, SampledGradient):
+        original = kind.rehearse
+
+        def rehearse(
+            self: Any, passes: Any, draws: Any, chunk_size: int, original: Any = original
+        ) -> None:
+            FixedMeter.chunks.append(chunk_size)
+            original(self, passes, draws, chunk_size)
+
+        monkeypatch.setattr(kind, 'rehearse', rehearse)
+    return FixedMeter
+
+
+@pytest.mark.parametrize('task', TASKS, ids=str)
+@pytest.mark.parametrize(
+    ('budget', 'chunk'), [(1150, 1), (1250, 2), (1400, 2), (1500, 4), (1900, 8), (2600, 8)]
+)
+def test_the_chunk_is_doubled_as_long_as_it_fits(
+    fixed_meter: type[FixedMeter], task: Task, budget: int, chunk: int
 ) -> None:
-    FixedProbe(monkeypatch, 100 * MIB, 40 * MIB)
-    context = context_of(TASKS[0], TASKS[0].build())
-    strategy = ExactGradient()
-    plan = plan_memory(context, strategy, budget * MIB)
-    assert plan.chunk_size == chunk and plan.total <= budget * MIB
-    apply_plan(plan, context, strategy)
-    assert strategy.chunk_size == chunk and context.model.chunk_size == min(chunk, 4)
+    passes = passes_of(task, task.build())
+    gradient = ExactGradient()
+    plan = plan_memory(passes, [], gradient, budget * MIB)
+    assert plan.chunk_size == chunk and plan.peak <= budget * MIB
+    assert max(fixed_meter.chunks) == chunk  # nothing larger was tried, that alone takes memory
+    assert gradient.chunk_size == 1
+    apply_plan(plan, passes, gradient)
+    assert gradient.chunk_size == chunk and passes.model.chunk_size == min(chunk, 4)
     assert f'{chunk} patch(es) with gradient at a time' in plan.table()
 
 
-def test_sampled_is_planned_with_the_patches_of_a_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    FixedProbe(monkeypatch, 100 * MIB, 40 * MIB)
-    draws = [torch.tensor([0, 1, 2]), torch.tensor([4, 5, 6])]
-    context = context_of(TASKS[0], TASKS[0].build(), draws)
-    # three patches, two global ones and theta2 at once take 620 MiB; two in a chunk 200 MiB
-    assert plan_memory(context, SampledGradient(), 1750 * MIB).chunk_size == 8
-    assert plan_memory(context, SampledGradient(), 1650 * MIB).chunk_size == 2
+@pytest.mark.parametrize('task', TASKS, ids=str)
+def test_sampled_is_planned_with_the_largest_draw(
+    fixed_meter: type[FixedMeter], task: Task
+) -> None:
+    draws = [torch.tensor([0, 1, 2]), torch.tensor([4, 5])]
+    passes = passes_of(task, task.build())
+    assert plan_memory(passes, draws, SampledGradient(), 1900 * MIB).chunk_size == 3
 
 
-def test_a_budget_that_cannot_be_met_says_the_minimum(monkeypatch: pytest.MonkeyPatch) -> None:
-    FixedProbe(monkeypatch, 100 * MIB, 40 * MIB)
-    context = context_of(TASKS[0], TASKS[0].build())
-    with pytest.raises(BudgetError, match=r'1.03 GiB cannot.*takes 1.0\d GiB, most of it process'):
-        plan_memory(context, ExactGradient(), 1050 * MIB)
+@pytest.mark.parametrize('task', TASKS, ids=str)
+@pytest.mark.parametrize('kind', [ExactGradient, SampledGradient])
+def test_a_budget_that_cannot_be_met_says_the_minimum(task: Task, kind: Any) -> None:
+    passes = passes_of(task, task.build())
+    draws = [torch.tensor([0, 1, 2])]
+    with pytest.raises(
+        BudgetError, match=r'10 MiB cannot.*takes .* MiB, most of it process, model'
+    ):
+        plan_memory(passes, draws, kind(), 10 * MIB)
 
 
-def test_a_latent_larger_than_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    FixedProbe(monkeypatch, 100 * MIB, 40 * MIB)
-    monkeypatch.setattr(planning, 'available_memory', lambda: 1000)
-    context = context_of(TASKS[0], TASKS[0].build())
-    with pytest.raises(BudgetError, match=r'the host has only .* left: use a smaller batch'):
-        plan_memory(context, ExactGradient(), 2000 * MIB)
-
-
-def test_a_dry_run_leaves_no_trace() -> None:
+def test_a_device_that_refuses_a_larger_chunk(
+    fixed_meter: type[FixedMeter], monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = TASKS[0]
-    model = task.build()
-    context = context_of(task, model)
+    passes = passes_of(task, task.build())
+    original = ExactGradient.rehearse
+
+    def rehearse(self: Any, passes: Any, draws: Any, chunk_size: int) -> None:
+        if chunk_size > 2:
+            raise RuntimeError('CUDA error: out of memory')
+        original(self, passes, draws, chunk_size)
+
+    monkeypatch.setattr(ExactGradient, 'rehearse', rehearse)
+    assert plan_memory(passes, [], ExactGradient(), 9000 * MIB).chunk_size == 2
+
+
+@pytest.mark.parametrize('task', TASKS, ids=str)
+@pytest.mark.parametrize('kind', [ExactGradient, SampledGradient])
+def test_a_rehearsal_leaves_no_trace(task: Task, kind: Any) -> None:
+    model: Any = task.build()
+    passes = passes_of(task, model)
     waiting = [torch.rand_like(p) for p in model.parameters()]
     for parameter, grad in zip(model.parameters(), waiting):
         parameter.grad = grad.clone() if parameter.requires_grad else None
     before = {k: v.clone() for k, v in model.state_dict().items()}
     state = torch.get_rng_state()
-    plan = plan_memory(context, ExactGradient(), resident_memory() + 4000 * MIB)
+    draws = [torch.tensor([0, 1, 2])]
+    plan = plan_memory(passes, draws, kind(), resident_memory() + 4000 * MIB)
     assert torch.equal(torch.get_rng_state(), state)
     for parameter, grad in zip(model.parameters(), waiting):
         assert not parameter.requires_grad or torch.equal(parameter.grad, grad)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    assert plan.seconds > 0 and dict(plan.rows)['Z and its gradient'] > 0
+    assert plan.components['gradient of a batch'] >= 0 and plan.chunk_size > 1
 
 
-def test_the_optimizer_is_counted() -> None:
-    context = context_of(TASKS[0], TASKS[0].build())
-    trained = sum(p.nbytes for p in context.parameters if p.requires_grad)
-    assert planning._optimizer_memory(context) == (trained, 0)  # SGD without momentum
-    context.optim_wrapper.optimizer = torch.optim.AdamW(context.parameters)
-    assert planning._optimizer_memory(context) == (trained, 2 * trained)
+def test_memory_that_comes_later_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = passes_of(TASKS[0], TASKS[0].build())
+    trained = sum(p.nbytes for p in passes.stepper.parameters if p.requires_grad)
+    images = sum(image.nbytes for image in passes.batch.images)
+    plain = memory_plan._later_memory(passes)
+    assert plain == {'optimizer': 0, 'next batch': images}  # SGD without momentum
+    passes.stepper.wrapper.optimizer = torch.optim.AdamW(passes.stepper.parameters)
+    passes.stepper.accumulation = Accumulation(every=2)
+    monkeypatch.setattr(memory_plan, 'get_world_size', lambda: 2)
+    later = memory_plan._later_memory(passes)
+    assert later['optimizer'] == 2 * trained
+    assert later['gradients that wait for a step'] == trained
+    assert later['gradients between processes'] == 2 * trained
 
 
 def test_training_with_a_budget_gives_the_same_weights(

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from mmengine.optim import OptimWrapper
 
-from mmpatch.engine.gradients import BatchContext, ExactGradient, build_gradient
+from mmpatch.engine.gradients import ExactGradient, build_gradient
 from mmpatch.models.classifiers import background, patch_classifier
 from mmpatch.patching import Latent
+from mmpatch.testing.tasks import Task, passes_of
 from mmpatch.testing.tiny_classifier import (
     BACKBONE,
     CNN,
@@ -33,7 +33,7 @@ def stock_inputs(model: Any, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def test_one_patch_is_the_stock_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equality 2: loss, gradients and scores, with the average as theta2."""
+    """Loss, gradients and scores, with the average as theta2."""
     monkeypatch.setattr(torch.Tensor, 'float', torch.Tensor.double)
     ours = build_classifier(theta2=None, global_patch=False).train()
     stock = build(stock_classifier_cfg()).train()
@@ -78,7 +78,6 @@ def test_chunks_change_nothing() -> None:
 
 
 def test_the_fill_is_what_evaluation_computes() -> None:
-    """Equality 5."""
     model = build_classifier(double=False).eval()
     pixels = image(130, 300)
     maps, _ = model._entries(pixels)
@@ -88,16 +87,17 @@ def test_the_fill_is_what_evaluation_computes() -> None:
         assert torch.allclose(model._latent_map(batch, latent, 0), maps[0], atol=1e-6)
 
 
+def batch_passes(model: Any, images: list[Any], samples: list[Any]) -> Any:
+    task = Task('', lambda: model, lambda: samples, images=lambda: images)
+    return passes_of(task, model, every=1_000)
+
+
 @pytest.mark.parametrize('gradient', ['sampled', 'exact'])
 @pytest.mark.parametrize('theta2', [None, CNN, BACKBONE], ids=['mean', 'cnn', 'backbone'])
 def test_both_parts_get_gradient(gradient: str, theta2: Any) -> None:
-    """Equality 7."""
     model = build_classifier(theta2=theta2).train()
-    batch = model.cut([image(130, 300)], [sample(2)])
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=1_000)
-    wrapper.initialize_count_status(model, 0, -1)
-    context = BatchContext(model, batch, [torch.tensor([3])], wrapper, ['a'])
-    build_gradient(gradient)(context)
+    passes = batch_passes(model, [image(130, 300)], [sample(2)])
+    build_gradient(gradient)(passes, [torch.tensor([3])])
     for part in (model.backbone.conv1, model.backbone, model.aggregator, model.head):
         grads = [] if part is None else [p.grad for p in part.parameters()]
         assert all(bool(grad.isfinite().all()) for grad in grads)
@@ -143,9 +143,7 @@ def test_background_has_zero_entries_and_the_rest_its_gradient() -> None:
         [1, 1, 1, 0],
     ]
     model.zero_grad()
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=1_000)
-    wrapper.initialize_count_status(model, 0, -1)
-    ExactGradient(2)(BatchContext(model, batch, [], wrapper, ['a', 'b']))
+    ExactGradient(2)(batch_passes(model, images, samples))
     for name, parameter in model.named_parameters():
         assert relative(parameter.grad * 1_000, expected[name]) < 1e-9, name
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -55,3 +56,21 @@ def test_crop_leaves_the_features_of_the_patch() -> None:
     chosen = torch.tensor([0, 7, 14, 15])
     got = with_halo.crop(chosen, (F.avg_pool2d(with_halo.read(chosen), 4),))
     assert torch.equal(got[0], F.avg_pool2d(without.read(chosen), 4))
+
+
+@pytest.mark.parametrize(
+    'other', [torch.zeros(3, 9, 9, dtype=torch.int32), torch.zeros(1, 9, 9, dtype=torch.uint8)]
+)
+def test_images_of_two_kinds_are_refused(other: torch.Tensor) -> None:
+    """Values above 255 would wrap, and one channel would be repeated, without a word."""
+    with pytest.raises(
+        ValueError, match=r'one type and one number of channels, got 3 channel\(s\)'
+    ):
+        PatchBatch([torch.zeros(3, 9, 9, dtype=torch.uint8), other], 8)
+
+
+def test_targets_belong_to_a_copy() -> None:
+    batch: PatchBatch[None] = PatchBatch([torch.rand(3, 16, 16)], 8)
+    labelled = batch.with_targets('labels')
+    assert labelled.targets == 'labels' and batch.targets is None
+    assert labelled.places is batch.places

@@ -1,4 +1,4 @@
-"""Equality 1: split then merge gives the image back."""
+"""Split then merge gives the image back."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_collected_gradients_are_those_of_autograd(
     plain, collecting = Latent.of_live(batch, features), Latent(batch)
     collecting.write(torch.arange(14), features)
     which = None if collected is None else torch.tensor(collected)
-    collecting.collect(which, features)
+    collecting.collect_gradient(which)
     for latent in (plain, collecting):
         for part in (torch.tensor([5, 0]), torch.tensor([13, 1, 7])):
             for level in (0, 1):
@@ -106,7 +106,7 @@ def test_a_ring_forgets_what_it_overwrites() -> None:
     for patch in range(4):
         latent.write(torch.tensor([patch]), (torch.full((1, 1, 4, 4), float(patch + 1)),))
         if patch == 0:
-            latent.collect(None, (torch.zeros(1, 1, 4, 4),))
+            latent.collect_gradient()
             latent.windows(0, torch.tensor([0])).sum().backward()
             assert latent.gradient(torch.tensor([0]))[0].sum() == 16
     assert latent.windows(0, torch.tensor([3]), 1)[0, 0, 1, 0] == 3

@@ -2,53 +2,81 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from itertools import chain
 
 import pytest
 import torch
 
-from mmpatch.patching import PatchSampler
+from mmpatch.patching import PatchSampler, PatchSchedule
 
 
-def draw(seed: int = 0, **where: int) -> list[list[int]]:
-    place = dict(epoch=0, iteration=0, stream=0) | where
-    return [part.tolist() for part in PatchSampler(seed).draw(20, 6, 7, **place)]
+def draw(
+    seed: int = 0, sizes: tuple[int, ...] = (20,), rate: float = 0.3, inner: int | None = 7, **where
+) -> list[list[int]]:
+    place = dict(epoch=0, iteration=0, rank=0) | where
+    draws = PatchSampler(seed).draw(sizes, PatchSchedule(rate, inner), **place)
+    return [part.tolist() for part in draws]
 
 
-def test_without_replacement_until_the_grid_is_used_up() -> None:
+def test_without_replacement_until_all_patches_are_used_up() -> None:
     parts = draw()
     assert [len(part) for part in parts] == [6, 6, 6, 2, 6, 6, 6]
     assert sorted(chain(*parts[:4])) == list(range(20))
     assert len(set(chain(*parts[4:]))) == 18
 
 
-def test_draws_depend_on_seed_epoch_iteration_and_stream_alone() -> None:
+@pytest.mark.parametrize('rate', [0.25, 0.3, 0.1, 0.9, 1.0])
+@pytest.mark.parametrize('sizes', [(10,), (10, 2), (1, 30, 4), (40,)])
+def test_once_through_the_grid_draws_every_patch_once(sizes: tuple[int, ...], rate: float) -> None:
+    """Also where the rate does not divide the number of patches, and for small images."""
+    parts = draw(sizes=sizes, rate=rate, inner=None)
+    assert len(parts) == PatchSchedule(rate).rounds
+    lengths = [len(part) for part in parts]
+    if sum(sizes) >= len(parts):
+        assert sorted(chain(*parts)) == list(range(sum(sizes)))
+        assert max(lengths) - min(lengths) <= 1
+    assert min(lengths) > 0
+
+
+def test_fewer_patches_than_inner_iterations() -> None:
+    parts = draw(sizes=(3,), rate=0.1, inner=None)
+    assert [len(part) for part in parts] == [1] * 10
+    assert set(Counter(chain(*parts)).values()) == {3, 4}
+
+
+def test_images_take_part_in_proportion_to_their_size() -> None:
+    for part in draw(sizes=(30, 10), rate=0.1, inner=10):
+        assert 2 <= sum(patch < 30 for patch in part) <= 4
+
+
+def test_draws_depend_on_seed_epoch_iteration_and_rank_alone() -> None:
     reference = draw()
     torch.manual_seed(123)
     torch.rand(10)
     assert draw() == reference
-    others = [draw(1), draw(epoch=1), draw(iteration=1), draw(stream=1)]
+    others = [draw(1), draw(epoch=1), draw(iteration=1), draw(rank=1)]
     assert reference not in others
     assert all(a != b for i, a in enumerate(others) for b in others[:i])
 
 
 def test_draws_are_the_same_in_another_process() -> None:
     code = (
-        'from mmpatch.patching import PatchSampler;'
-        'print([p.tolist() for p in PatchSampler(0).draw(20, 6, 7, epoch=0, iteration=0, stream=0)])'
+        'from mmpatch.patching import PatchSampler, PatchSchedule;'
+        'draws = PatchSampler(0).draw([20], PatchSchedule(0.3, 7), epoch=0, iteration=0);'
+        'print([p.tolist() for p in draws])'
     )
     out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == str(draw())
 
 
 def test_every_patch_is_drawn_equally_often() -> None:
-    counts = torch.zeros(10)
+    counts = torch.zeros(12)
     for iteration in range(2000):
-        part = PatchSampler(3).draw(10, 3, 1, epoch=0, iteration=iteration, stream=0)[0]
-        counts[part] += 1
-    assert (counts / 2000 - 0.3).abs().max() < 0.05
+        counts[draw(3, (10, 2), rate=0.25, inner=1, iteration=iteration)[0]] += 1
+    assert (counts / 2000 - 0.25).abs().max() < 0.05
 
 
-def test_bad_numbers() -> None:
-    with pytest.raises(ValueError, match='num_patches, count and rounds >= 1, got 0, 1, 1'):
-        PatchSampler(0).draw(0, 1, 1, epoch=0, iteration=0, stream=0)
+def test_no_patches() -> None:
+    with pytest.raises(ValueError, match=r'drawing needs at least one patch, got images of \[0\]'):
+        draw(sizes=(0,))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmpatch.patching import Latent, PatchBatch, Reach
+from mmpatch.patching import Latent, PatchBatch
 from mmpatch.patching.store import Features
 from mmpatch.patching.sweep import blend, blended_sweep, sweep
 
@@ -35,7 +35,7 @@ def test_wanted_patches_come_once(first: int, chunk: int, blended: bool) -> None
     steps = (
         blended_sweep(batch, encode, chunk, first)
         if blended
-        else sweep(batch, encode, chunk, Reach.NEIGHBOURS, first)
+        else sweep(batch, encode, chunk, first)
     )
     whole = Latent.of_live(batch, batch.crop(torch.arange(16), (batch.read(torch.arange(16)),)))
     seen: list[int] = []
@@ -53,7 +53,7 @@ def test_wanted_patches_come_once(first: int, chunk: int, blended: bool) -> None
 
 def test_nothing_is_wanted() -> None:
     batch = batch_of((32, 32))
-    assert not list(sweep(batch, lambda _: (), 2, Reach.NEIGHBOURS, 16))
+    assert not list(sweep(batch, lambda _: (), 2, 16))
 
 
 def test_weights_of_blending() -> None:

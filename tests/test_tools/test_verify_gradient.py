@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from mmpatch.engine.crop_sample import crop_sample
 from mmpatch.engine.gradients import ExactGradient, SampledGradient
-from mmpatch.engine.verification import crop_sample, verify_gradient
+from mmpatch.engine.verification import verify_gradient
 from mmpatch.patching import PatchSchedule
 from mmpatch.testing import load_tool, tiny_segmentor
 from mmpatch.testing.tasks import TASKS, Task
@@ -33,7 +34,8 @@ def test_a_right_gradient(task: Task, strategy: Any) -> None:
     if strategy.samples:
         error, cosine = result.approximation
         if task.name == 'segmentation':  # losses of drawn patches, with the whole image's sums,
-            assert error < 1e-9  # add up to the exact gradient when all have been drawn
+            # add up to the exact gradient when all have been drawn; a third of a loss is rounded
+            assert error < 1e-7  # to float32 by mmseg's cross entropy
         else:
             assert 0.5 < cosine < 1 and error > 1e-3  # an approximation, and not a bad one
     else:

@@ -25,8 +25,8 @@ from mmengine.config import Config
 
 from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
 from mmpatch.benchmark.models import BASES, LABELS, analytic_need
-from mmpatch.engine.memory.size import format_size, parse_size
 from mmpatch.patching.store import available_memory
+from mmpatch.utils.memory import format_size, parse_size
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs/_base_/models'
 

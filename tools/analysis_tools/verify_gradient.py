@@ -21,8 +21,9 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 from mmseg.structures import SegDataSample
 
+from mmpatch.engine.crop_sample import crop_sample
 from mmpatch.engine.gradients import build_gradient
-from mmpatch.engine.verification import crop_sample, verify_gradient
+from mmpatch.engine.verification import verify_gradient
 from mmpatch.patching import PatchSchedule
 from mmpatch.registry import DATASETS, MODELS
 from mmpatch.utils import load_config

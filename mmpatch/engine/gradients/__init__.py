@@ -1,15 +1,16 @@
 """Ways to get the gradient of a batch patch by patch."""
 
-from .base import BatchContext, GradientStrategy, NonFiniteLossError
 from .build import build_gradient
 from .exact import ExactGradient
+from .passes import Losses, Passes
 from .sampled import SampledGradient
+from .strategy import GradientStrategy
 
 __all__ = [
-    'BatchContext',
     'ExactGradient',
     'GradientStrategy',
-    'NonFiniteLossError',
+    'Losses',
+    'Passes',
     'SampledGradient',
     'build_gradient',
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmpatch.registry import GRADIENTS
 
-from .base import GradientStrategy
+from .strategy import GradientStrategy
 
 
 def build_gradient(setting: str | Mapping[str, Any]) -> GradientStrategy:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
-from mmpatch.models.patch_model import training_norms
+from mmpatch.models.norms import training_norms
 from mmpatch.models.protocol import PatchModel
-from mmpatch.patching import Latent, Reach, Storage
-from mmpatch.patching.visits import Stage, in_flight, visits
+from mmpatch.patching import ChunkOrder, Latent, Storage
 from mmpatch.registry import GRADIENTS
 
-from .base import BatchContext
-from .replay import ReplayPass
+from .orders import one_by_one, streamed, two_pass
+from .passes import Losses, Passes
 from .retry import with_smaller_chunks
 
 
@@ -21,10 +21,8 @@ from .retry import with_smaller_chunks
 class ExactGradient:
     """The gradient that autograd would give with all patches in memory at once.
 
-    Every patch is encoded without graph, scored, and encoded again with graph. Where its loss
-    depends on its neighbours only, that happens in a wavefront over the image, and features and
-    their gradients are remembered for about two rows of patches; else for the whole image. A batch
-    of no more patches than a chunk keeps its graphs and is encoded once. One inner iteration a
+    Every patch is encoded without graph, scored, and encoded again with graph. A batch of no more
+    patches than a chunk keeps its graphs and is encoded once. There is one inner iteration per
     batch; sampling plays no part.
 
     Args:
@@ -44,7 +42,7 @@ class ExactGradient:
         self.chunk_size: int = chunk_size
         self.storage = Storage(**(latent or {}))
 
-    def check(self, model: PatchModel) -> None:
+    def check(self, model: PatchModel[Any]) -> None:
         """Refuse BatchNorm in training mode: it ties a patch to those that share its chunk.
 
         Raises:
@@ -59,40 +57,35 @@ class ExactGradient:
                 'num_groups=32)'
             )
 
-    def __call__(self, context: BatchContext) -> dict[str, Tensor]:
-        """Train on one batch.
+    def __call__(self, passes: Passes, draws: Sequence[Tensor] = ()) -> Losses:
+        """Compute the gradient of a batch and step.
 
         Args:
-            context: The batch.
+            passes: The batch.
+            draws: Not read.
 
         Returns:
-            Its losses.
+            Losses of the batch.
         """
-        work, self.chunk_size = with_smaller_chunks(
-            context, self.chunk_size, lambda chunk: self._gradient(context, chunk)
+        losses, self.chunk_size = with_smaller_chunks(
+            passes.stepper.parameters,
+            self.chunk_size,
+            lambda chunk_size: self._gradient(passes, chunk_size),
         )
-        assert work.loss is not None
-        context.end_inner_iteration(work.loss)
-        return dict(work.losses)
+        passes.step(losses['loss'])
+        return losses
 
-    def _gradient(self, context: BatchContext, chunk_size: int) -> ReplayPass:
-        model, batch = context.model, context.batch
-        order = visits(batch, chunk_size, model.reach)
-        latent = Latent(batch, in_flight(order), self.storage)
-        work = ReplayPass(context, latent, keep=chunk_size >= batch.num_patches)
-        whole = model.reach is Reach.EVERYTHING
-        for stage, part in order:
-            with context.timed(stage.value):
-                if stage is Stage.ENCODE:
-                    work.encode(part)
-                elif stage is Stage.MEASURE:
-                    work.measure(part)
-                elif stage is Stage.ENCODE_AGAIN:
-                    work.encode_again(part)
-                elif stage is Stage.SCORE:
-                    work.score(model.scored(batch, part) if whole else part)
-                else:
-                    work.replay(part)
-        with context.timed('replay'):
-            work.replay_global()
-        return work
+    def rehearse(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> None:
+        """Compute as much of the gradient as shows its highest memory, and make no step."""
+        last_chunk = -(-ChunkOrder(passes.batch, chunk_size).capacity // chunk_size)
+        self._gradient(passes, chunk_size, last_chunk)
+
+    def _gradient(self, passes: Passes, chunk_size: int, last_chunk: int | None = None) -> Losses:
+        """The gradient, in the order that remembers the least."""
+        model, batch = passes.model, passes.batch
+        if model.loss_scope == 'image' or (model.needs_sums and model.loss_scope == 'neighbours'):
+            latent = Latent(batch, storage=self.storage)
+            return two_pass(passes, latent, batch.all_patches, batch.all_patches, chunk_size)
+        if model.needs_sums:
+            return one_by_one(passes, self.storage, chunk_size)
+        return streamed(passes, self.storage, chunk_size, last_chunk)

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
 from mmengine.logging import print_log
+from torch import nn
 
-from mmpatch.engine.memory.meter import release_unused
+from mmpatch.utils.memory import release_unused
 
-from .base import BatchContext
-from .replay import RandomState
+from .encoding import RandomState
 
 T = TypeVar('T')
 
+#: How a GPU's driver and libraries, and the host's allocator, say that memory has run out.
+OUT_OF_MEMORY = (
+    'out of memory',
+    'CUDNN_STATUS_ALLOC_FAILED',
+    'CUBLAS_STATUS_ALLOC_FAILED',
+    'CUSPARSE_STATUS_ALLOC_FAILED',
+    "can't allocate memory",
+    'not enough memory',
+)
+
 
 def with_smaller_chunks(
-    context: BatchContext, chunk_size: int, run: Callable[[int], T]
+    parameters: Sequence[nn.Parameter], chunk_size: int, run: Callable[[int], T]
 ) -> tuple[T, int]:
     """Run something; where the device has not enough memory, again with half the chunk.
 
-    Gradients that wait for a step are set aside and added again, so a repeated run leaves what one
-    run would have left.
+    Gradients that wait for a step are set aside and added again. So a repeated run leaves the same
+    gradients as one run.
 
     Args:
-        context: The batch.
+        parameters: Those that ``run`` adds gradients to.
         chunk_size: Patches of a chunk at first.
         run: Takes the size of a chunk; may add to gradients, but makes no step.
 
     Returns:
-        What ``run`` returned and the chunk size that it took.
+        The result of ``run`` and the chunk size that it took.
 
     Raises:
         RuntimeError: If memory does not suffice for a chunk of one patch.
     """
-    parameters = context.parameters
     waiting = [parameter.grad for parameter in parameters]
     for parameter in parameters:
         parameter.grad = None
@@ -72,7 +81,7 @@ def _attempt(run: Callable[[int], T], chunk_size: int) -> tuple[T | None, str | 
     """The result, or what the device said if it was out of memory; keeps no traceback alive."""
     try:
         return run(chunk_size), None
-    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         return None, str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -80,6 +89,6 @@ def _attempt(run: Callable[[int], T], chunk_size: int) -> tuple[T | None, str | 
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an exception says that a GPU or the host ran out of memory."""
-    return isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or (
-        "can't allocate memory" in str(error) or 'not enough memory' in str(error)
-    )
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    return any(text in str(error) for text in OUT_OF_MEMORY)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmpatch.models.patch_model import training_norms
+from mmpatch.models.norms import training_norms
 from mmpatch.models.protocol import PatchModel
-from mmpatch.patching import Latent, Reach, Storage
+from mmpatch.patching import Latent, Storage
 from mmpatch.registry import GRADIENTS
 
-from .base import BatchContext, mean_losses, without_statistics
-from .replay import ReplayPass
+from .orders import two_pass
+from .passes import Losses, Passes, total
 from .retry import with_smaller_chunks
-
-#: An inner iteration's loss, and its parts for the log.
-Losses = tuple[Tensor, dict[str, Tensor]]
 
 
 @GRADIENTS.register_module(name='sampled')
@@ -27,7 +24,7 @@ class SampledGradient:
     """Fill Z without gradient, then J times: encode K patches, write them into Z, step.
 
     theta1 receives gradient from the K local patches and from the global patch, theta2 from all
-    that is scored. What is not sampled is read from Z as it was last encoded.
+    scored patches. The other patches are read from Z as they were last encoded.
 
     Source: Patch Gradient Descent (Gupta et al. 2023, arXiv:2301.13817).
 
@@ -48,7 +45,7 @@ class SampledGradient:
         self.chunk_size = chunk_size
         self.storage = Storage(**(latent or {}))
 
-    def check(self, model: PatchModel) -> None:
+    def check(self, model: PatchModel[Any]) -> None:
         """Warn of BatchNorm in training mode; the training is possible, but not what it seems."""
         names = training_norms(model)
         if names:
@@ -61,62 +58,56 @@ class SampledGradient:
                 level=logging.WARNING,
             )
 
-    def __call__(self, context: BatchContext) -> dict[str, Tensor]:
-        """Train on one batch.
+    def __call__(self, passes: Passes, draws: Sequence[Tensor]) -> Losses:
+        """Compute the gradients of a batch, one per draw, and step.
 
         Args:
-            context: The batch and its draws.
+            passes: The batch.
+            draws: Flat patch numbers of each inner iteration.
 
         Returns:
             Losses of the batch: the mean over its inner iterations.
         """
-        model, batch = context.model, context.batch
-        with context.timed('fill'):
-            latent, model.chunk_size = with_smaller_chunks(
-                context, model.chunk_size, lambda chunk: self._fill(context, chunk)
-            )
-        context.memory['latent'] = latent.nbytes
-        everything = model.scored(batch, torch.arange(batch.num_patches))
+        with passes.monitor.timed('fill'):
+            latent = self._fill(passes)
         parts = []
-        for chosen in context.draws:
-            with context.timed('inner'):
-                loss, logged = self._inner_iteration(context, latent, chosen)
-                context.end_inner_iteration(loss)
-            share = len(model.scored(batch, chosen)) / len(everything)
-            parts.append(({name: value.detach() for name, value in logged.items()}, share))
-        return mean_losses(parts)
+        for patches in draws:
+            with passes.monitor.timed('inner'):
+                losses = self._inner_iteration(passes, latent, patches)
+                passes.step(losses['loss'])
+            parts.append(losses)
+        scored = sum(len(_scored(passes, patches)) for patches in draws)
+        share = scored / passes.batch.num_patches
+        return {name: value / share for name, value in total(parts).items()}
 
-    def _fill(self, context: BatchContext, chunk_size: int) -> Latent:
-        model = context.model
-        with context.optim_wrapper.optim_context(model), without_statistics(model):
-            return Latent.fill(context.batch, model.encode, chunk_size, self.storage)
+    def rehearse(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> None:
+        """Compute the gradient of the largest draw, and make no step."""
+        latent = self._fill(passes)
+        patches = max(draws, key=len)
+        two_pass(passes, latent, patches, _scored(passes, patches), chunk_size)
 
-    def _inner_iteration(self, context: BatchContext, latent: Latent, chosen: Tensor) -> Losses:
-        first = min(self.chunk_size or len(chosen), len(chosen))
-        losses, chunk = with_smaller_chunks(
-            context, first, lambda chunk: self._gradient(context, latent, chosen, chunk)
+    def _fill(self, passes: Passes) -> Latent:
+        """Z of the whole batch; a smaller chunk of the model's is kept for the next batches."""
+        latent, passes.model.chunk_size = with_smaller_chunks(
+            passes.stepper.parameters,
+            passes.model.chunk_size,
+            lambda chunk_size: passes.fill(self.storage, chunk_size),
         )
-        if chunk < first:
-            self.chunk_size = chunk
+        return latent
+
+    def _inner_iteration(self, passes: Passes, latent: Latent, patches: Tensor) -> Losses:
+        scored = _scored(passes, patches)
+        first = min(self.chunk_size or len(patches), len(patches))
+        losses, chunk_size = with_smaller_chunks(
+            passes.stepper.parameters,
+            first,
+            lambda chunk_size: two_pass(passes, latent, patches, scored, chunk_size),
+        )
+        if chunk_size < first:
+            self.chunk_size = chunk_size
         return losses
 
-    @staticmethod
-    def _gradient(context: BatchContext, latent: Latent, chosen: Tensor, chunk: int) -> Losses:
-        """The gradient through the chosen patches, with the graphs of one chunk at a time."""
-        model = context.model
-        latent.gradients = None
-        work = ReplayPass(context, latent, chosen, keep=chunk >= len(chosen))
-        for part in chosen.split(chunk):
-            work.encode(part)
-        if model.reach in (Reach.TOTALS, Reach.OWN_TOTALS):
-            for part in torch.arange(context.batch.num_patches).split(chunk):
-                work.measure(part)
-        scored = model.scored(context.batch, chosen)
-        for part in [scored] if model.reach is Reach.EVERYTHING else scored.split(chunk):
-            work.score(part)
-        for part in chosen.split(chunk):
-            work.replay(part)
-        work.replay_global()
-        latent.gradients = None
-        assert work.loss is not None
-        return work.loss, dict(work.losses)
+
+def _scored(passes: Passes, patches: Tensor) -> Tensor:
+    """The patches whose loss counts in an inner iteration on some patches."""
+    return patches if passes.model.loss_region == 'sampled' else passes.batch.all_patches

@@ -9,7 +9,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from mmpatch.models.patch_model import fix_norms, freeze
+from mmpatch.models.norms import fix_norms, freeze
 from mmpatch.registry import HOOKS
 
 

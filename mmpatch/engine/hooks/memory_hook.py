@@ -8,9 +8,8 @@ import torch
 from mmengine.hooks import Hook
 from torch import Tensor
 
-from mmpatch.engine.memory.size import format_size, parse_size
 from mmpatch.registry import HOOKS
-from mmpatch.utils.memory import peak_memory, resident_memory
+from mmpatch.utils.memory import format_size, parse_size, peak_memory, resident_memory
 
 #: Parts that train loops of mmpatch report, in the order of the data flow.
 PARTS = {

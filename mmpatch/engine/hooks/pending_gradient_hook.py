@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
+from mmpatch.engine.stepper import reduce_gradients
 from mmpatch.registry import HOOKS
 
 
@@ -15,13 +16,23 @@ class PendingGradientHook(Hook):
     """Saves accumulated gradients with a checkpoint and restores them on resume.
 
     A checkpoint between two optimizer steps would otherwise lose what was accumulated, and the
-    resumed run would end elsewhere. The train loops of mmpatch register it themselves.
+    resumed run would end elsewhere. Only the first rank saves. So gradients that wait are averaged
+    over ranks at the end of each iteration, which leaves the average of the step as it is. The
+    train loops of mmpatch register this hook themselves.
     """
 
     KEY = 'pending_gradients'
 
     def __init__(self) -> None:
         self._pending: dict[str, Any] = {}
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Give all ranks the same waiting gradients, before another hook saves them."""
+        parameters = [parameter for _, parameter in _parameters(runner)]
+        if any(parameter.grad is not None for parameter in parameters):
+            reduce_gradients(parameters)
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Add the gradients, if there are any, to what is saved."""

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from mmengine.dist import get_rank, get_world_size
+from mmengine.dist import get_rank
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mmpatch.engine.gradients import BatchContext, NonFiniteLossError, build_gradient
+from mmpatch.datasets.image_sizes import largest_image
+from mmpatch.engine.gradients import build_gradient
 from mmpatch.engine.hooks import PendingGradientHook
-from mmpatch.engine.memory.plan import apply_plan, plan_memory
-from mmpatch.engine.memory.size import parse_size
+from mmpatch.engine.memory_plan import apply_plan, plan_memory
+from mmpatch.engine.monitor import Monitor
+from mmpatch.engine.stepper import Accumulation, NonFiniteLossError, Stepper
+from mmpatch.engine.train_batch import prepare_batch, train_batch
 from mmpatch.models.protocol import PatchModel
-from mmpatch.patching import PatchBatch, PatchSampler, PatchSchedule
+from mmpatch.patching import PatchSampler, PatchSchedule
 from mmpatch.registry import LOOPS
+from mmpatch.utils.memory import parse_size
 
-from .seeding import randomness_kept, seed_everything
+from .seeding import SeededBatches, randomness_kept, seed_everything
 
 
 class PatchGDMixin:
@@ -41,6 +44,7 @@ class PatchGDMixin:
 
     runner: Any
     dataloader: Any
+    stepper: Stepper
     _iter: int
     _epoch: int
     _max_iters: int
@@ -55,12 +59,11 @@ class PatchGDMixin:
         **kwargs: Any,
     ) -> None:
         self.budget = None if memory_budget is None else parse_size(memory_budget)
-        #: What of the training takes how much memory [bytes].
-        self.memory: dict[str, int] = {}
         self.schedule = PatchSchedule(sampling_rate, inner_iterations)
         self.gradient = build_gradient(gradient)
         if not self.gradient.samples:
             self.schedule = PatchSchedule(sampling_rate=1.0, inner_iterations=1)
+        self.monitor = Monitor()
         super().__init__(*args, **kwargs)
         model = self._bare_model
         if not isinstance(model, PatchModel):
@@ -71,76 +74,72 @@ class PatchGDMixin:
             )
         self.runner.model.train()
         self.gradient.check(model)
-        self.runner.register_hook(PendingGradientHook(), priority='VERY_LOW')
+        self.runner.register_hook(PendingGradientHook(), priority='NORMAL')
+
+    @property
+    def memory(self) -> dict[str, int]:
+        """Bytes used per component, where measured."""
+        return self.monitor.memory
 
     @property
     def _bare_model(self) -> Any:
         model = self.runner.model
         return model.module if is_model_wrapper(model) else model
 
-    def plan(self) -> None:
-        """Choose what keeps the memory budget, from a dry run on a batch of the largest image."""
+    def start(self) -> None:
+        """Prepare the training, once the runner has an optimizer.
+
+        With a memory budget the chunk that keeps it is chosen, by rehearsals on the largest batch.
+        """
+        self.stepper = Stepper(self.runner.optim_wrapper)
         if self.budget is None:
             return
+        self.runner.logger.info('Memory budget: looking for the largest image')
         with randomness_kept():
-            context = self._context(_largest_batch(self.dataloader))
-            plan = plan_memory(context, self.gradient, self.budget)
-        apply_plan(plan, context, self.gradient)
+            passes, draws = prepare_batch(
+                self._bare_model,
+                _largest_batch(self.dataloader),
+                self.gradient,
+                self.draw,
+                self.stepper,
+            )
+            plan = plan_memory(passes, draws, self.gradient, self.budget)
+        apply_plan(plan, passes, self.gradient)
         self.runner.logger.info(f'Memory budget:\n{plan.table()}')
 
     def train_step(self, data_batch: dict[str, Any]) -> dict[str, Any]:
-        """Train on one batch of the data loader; what to log."""
-        context = self._context(data_batch)
+        """Train on one batch of the data loader; values for the log."""
+        self.monitor.times.clear()
         try:
-            logged: dict[str, Any] = self.gradient(context)
+            logged: dict[str, Any] = train_batch(
+                self._bare_model, data_batch, self.gradient, self.draw, self.stepper, self.monitor
+            )
         except NonFiniteLossError:
             self._save_last_good()
             raise
-        logged.update({f'{stage}_time': spent for stage, spent in context.times.items()})
+        logged.update({f'{stage}_time': spent for stage, spent in self.monitor.times.items()})
         return logged
 
-    def _context(self, data_batch: dict[str, Any]) -> BatchContext:
-        model = self._bare_model
-        data = model.data_preprocessor(data_batch, True)
-        batch = model.cut(data['inputs'], data['data_samples'])
-        self.memory['image'] = sum(image.nbytes for image in batch.images)
-        return BatchContext(
-            model,
-            batch,
-            self.draw(batch),
-            self.runner.optim_wrapper,
-            _names(data['data_samples']),
-            memory=self.memory,
+    def draw(self, sizes: Sequence[int]) -> list[Tensor]:
+        """Patches of the J inner iterations of the current batch, as flat numbers.
+
+        Args:
+            sizes: Number of patches of each image.
+        """
+        return PatchSampler(self.runner.seed).draw(
+            sizes, self.schedule, epoch=self._epoch, iteration=self._iter, rank=get_rank()
         )
 
-    def draw(self, batch: PatchBatch) -> list[Tensor]:
-        """Patches of the J inner iterations: K of each image of the batch, as flat numbers."""
-        sampler = PatchSampler(self.runner.seed)
-        by_image = [
-            sampler.draw(
-                len(batch.of_image(image)),
-                self.schedule.patches_per_round(len(batch.of_image(image))),
-                self.schedule.rounds,
-                epoch=self._epoch,
-                iteration=self._iter,
-                stream=image * get_world_size() + get_rank(),
-            )
-            for image in range(batch.num_images)
-        ]
-        return [
-            torch.cat([part.sort().values + start for part, start in zip(parts, batch.starts)])
-            for parts in zip(*by_image)
-        ]
+    def _start_counting(self, done: int, total: int) -> None:
+        """Count inner iterations from here on, so that the last ones make a step of their own.
 
-    def _count_inner_iterations(self, start: int, stop: int) -> None:
-        """Tell the optimizer wrapper how many backward calls there will be.
-
-        It then makes the last step where they do not divide by ``accumulative_counts``.
+        Args:
+            done: Iterations of the loop that are done.
+            total: Iterations until accumulated gradients have to be stepped.
         """
         rounds = self.schedule.rounds
-        self.runner.optim_wrapper.initialize_count_status(
-            self.runner.model, start * rounds, stop * rounds
-        )
+        every = self.runner.optim_wrapper._accumulative_counts
+        self.stepper.accumulation = Accumulation(every, total * rounds, done * rounds)
 
     def _run_iter(self, index: int, data_batch: dict[str, Any]) -> None:
         self.runner.call_hook('before_train_iter', batch_idx=index, data_batch=data_batch)
@@ -151,7 +150,10 @@ class PatchGDMixin:
         self._iter += 1
 
     def _save_last_good(self) -> None:
-        """Save the weights as the last step left them, without gradients that wait for a step."""
+        """Save the weights as the last step left them, without gradients that wait for a step.
+
+        A loss that is not finite ends the training on all ranks, so the first rank is here too.
+        """
         self.runner.optim_wrapper.zero_grad()
         self.runner.save_checkpoint(
             self.runner.work_dir,
@@ -168,13 +170,13 @@ class PatchGDTrainLoop(PatchGDMixin, EpochBasedTrainLoop):
 
     def run(self) -> Any:
         """The whole training."""
-        self.plan()
+        self.start()
         return super().run()
 
     def run_epoch(self) -> None:
         """One epoch, with data that depends on (seed, epoch, rank) alone."""
         seed_everything(self.runner.seed, self._epoch)
-        self._count_inner_iterations(0, len(self.dataloader))
+        self._start_counting(0, len(self.dataloader))
         super().run_epoch()
 
     def run_iter(self, idx: int, data_batch: Sequence[dict[str, Any]]) -> None:
@@ -184,12 +186,20 @@ class PatchGDTrainLoop(PatchGDMixin, EpochBasedTrainLoop):
 
 @LOOPS.register_module()
 class PatchGDIterTrainLoop(PatchGDMixin, IterBasedTrainLoop):
-    """PatchGD by iterations; accumulation goes on from batch to batch until the end."""
+    """PatchGD by iterations; accumulation goes on from batch to batch until the end.
+
+    Data depends on (seed, iteration, rank) alone.
+    """
+
+    dataloader_iterator: Any
 
     def run(self) -> Any:
         """The whole training."""
-        self.plan()
-        self._count_inner_iterations(self._iter, self._max_iters)
+        self.start()
+        batches: Any = self.dataloader_iterator
+        workers = self.dataloader.num_workers
+        self.dataloader_iterator = SeededBatches(batches, self.runner.seed, workers)
+        self._start_counting(self._iter, self._max_iters)
         return super().run()
 
     def run_iter(self, data_batch: Sequence[dict[str, Any]]) -> None:
@@ -199,16 +209,6 @@ class PatchGDIterTrainLoop(PatchGDMixin, IterBasedTrainLoop):
 
 def _largest_batch(dataloader: DataLoader[Any]) -> Any:
     """A batch of the data set's largest image, as often as the batch size says."""
-    dataset: Any = dataloader.dataset
-    index = 0
-    if hasattr(dataset, 'get_data_info'):
-        dataset.full_init()
-        infos = (dataset.get_data_info(i) for i in range(len(dataset)))
-        areas = [info.get('height', 0) * info.get('width', 0) for info in infos]
-        index = areas.index(max(areas))
+    index = largest_image(dataloader.dataset)
     assert dataloader.collate_fn is not None
-    return dataloader.collate_fn([dataset[index]] * (dataloader.batch_size or 1))
-
-
-def _names(samples: Sequence[Any]) -> list[str]:
-    return [str(sample.metainfo.get('img_path', '(unnamed image)')) for sample in samples]
+    return dataloader.collate_fn([dataloader.dataset[index]] * (dataloader.batch_size or 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +14,56 @@ from mmengine.dist import get_rank
 from mmpatch.registry import FUNCTIONS
 
 
-def seed_everything(seed: int, epoch: int) -> None:
-    """Seed the random states that data pipelines and data loaders read, for one epoch.
+def seed_everything(seed: int, start: int) -> None:
+    """Seed the random states that data pipelines and data loaders read.
 
     Args:
         seed: The run's seed.
-        epoch: The epoch that starts.
+        start: Number of the epoch, or of the batch, that starts.
     """
-    state = int(np.random.SeedSequence([seed, epoch, get_rank()]).generate_state(1)[0])
+    state = int(np.random.SeedSequence([seed, start, get_rank()]).generate_state(1)[0])
     random.seed(state)
     np.random.seed(state)  # noqa: NPY002 - the generator that data pipelines read
     torch.manual_seed(state)
+
+
+class SeededBatches:
+    """An endless iterator over batches whose random states depend on (seed, batch, rank) alone.
+
+    A resumed run skips the batches that it has trained on. Its workers, and the main process, then
+    augment the next batch as the uninterrupted run would have.
+
+    Args:
+        batches: mmengine's endless iterator over a data loader.
+        seed: The run's seed.
+        workers: Number of workers of the data loader.
+    """
+
+    def __init__(self, batches: Any, seed: int, workers: int) -> None:
+        self._batches = batches
+        self._seed = seed
+        self._workers = workers
+        self._number = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        seed_everything(self._seed, self._number)
+        self._number += 1
+        return next(self._batches)
+
+    def skip_iter(self, count: int) -> None:
+        """Go past batches; the maintained mmengine calls this on resume.
+
+        Workers have to load them again, since their random states come from what they did before.
+        """
+        if self._workers:
+            for _ in range(count):
+                next(self)
+        else:
+            self._batches.skip_iter(count)
+            self._number += count
 
 
 @contextmanager

@@ -3,6 +3,5 @@
 from .conv_aggregator import ConvAggregator
 from .latent_classifier import LatentClassifier
 from .latent_cnn import LatentCNN
-from .stack_aggregator import StackAggregator
 
-__all__ = ['ConvAggregator', 'LatentCNN', 'LatentClassifier', 'StackAggregator']
+__all__ = ['ConvAggregator', 'LatentCNN', 'LatentClassifier']

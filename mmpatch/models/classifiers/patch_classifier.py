@@ -7,17 +7,21 @@ from typing import Any
 
 import torch
 from mmpretrain.models.classifiers import ImageClassifier
-from torch import Tensor, nn
+from torch import Tensor
 
+from mmpatch.models.norms import training_norms
 from mmpatch.models.patch_model import PatchModelMixin
-from mmpatch.models.protocol import Totals
-from mmpatch.patching import Features, Latent, PatchBatch, Pixels, Reach
+from mmpatch.models.protocol import LossScope, Sums
+from mmpatch.patching import Features, Latent, PatchBatch, Pixels
 from mmpatch.registry import MODELS
 
 from .background import Background
 
 #: Sides of grids that theta2 is tried on [patches].
 TRIED_GRIDS = 64
+
+#: The data samples of a batch's images.
+Samples = Sequence[Any]
 
 
 @MODELS.register_module()
@@ -97,16 +101,14 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
 
     # --- theta2 and the loss ----------------------------------------------------------------
 
+    loss_region = 'full'
+
     @property
-    def reach(self) -> Reach:
+    def loss_scope(self) -> LossScope:
         """The class of an image depends on all its patches."""
-        return Reach.EVERYTHING
+        return 'image'
 
-    def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
-        """Images that an inner iteration scores, whatever patches carry gradient: all; (B,)."""
-        return torch.arange(batch.num_images)
-
-    def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch:
+    def cut(self, inputs: Sequence[Tensor], data_samples: Samples) -> PatchBatch[Samples]:
         """Cut the images (C, H, W) of a training batch.
 
         Raises:
@@ -122,16 +124,19 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
                     f'{classes} classes are 0 to {classes - 1}: check the annotations and '
                     'head.num_classes'
                 )
-        batch.targets = data_samples
-        return batch
+        return batch.with_targets(data_samples)
 
     def aggregate(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, images: Tensor
+        self,
+        batch: PatchBatch[Any],
+        latent: Latent,
+        global_features: Features | None,
+        images: Sequence[int],
     ) -> Tensor:
-        """theta2 up to the head: what Z says of each image, (S,) -> (S, F)."""
+        """theta2 up to the head: Z of S images -> (S, F)."""
         found: dict[int, Tensor] = {}
-        shapes = [(batch.grids[i].rows, batch.grids[i].cols) for i in images.tolist()]
-        if len(set(shapes)) > 1 and any(_trained_norms(self.aggregator)):
+        shapes = [(batch.grids[i].rows, batch.grids[i].cols) for i in images]
+        if len(set(shapes)) > 1 and self.aggregator is not None and training_norms(self.aggregator):
             raise ValueError(
                 f'the images of a batch have the grids {sorted(set(shapes))}, which go through '
                 'theta2 one after the other, but its BatchNorm takes statistics over the batch: '
@@ -139,33 +144,31 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
                 'norm_eval=True'
             )
         for shape in dict.fromkeys(shapes):
-            alike = [i for i, other in zip(images.tolist(), shapes) if other == shape]
+            alike = [i for i, other in zip(images, shapes) if other == shape]
             maps = torch.stack([self._latent_map(batch, latent, image) for image in alike])
-            around = None if context is None else context[0][alike]
-            found.update(zip(alike, self._theta2(maps, around)))
-        return torch.stack([found[image] for image in images.tolist()])
+            entries = None if global_features is None else global_features[0][alike]
+            found.update(zip(alike, self._theta2(maps, entries)))
+        return torch.stack([found[image] for image in images])
 
-    def loss_at(
+    def patch_losses(
         self,
-        batch: PatchBatch,
+        batch: PatchBatch[Samples],
         latent: Latent,
-        context: Features | None,
-        scored: Tensor,
-        totals: Totals | None = None,
+        global_features: Features | None,
+        patches: Tensor,
+        sums: Sums | None = None,
     ) -> dict[str, Tensor]:
-        """Losses of the head for images (S,)."""
-        vectors = self.aggregate(batch, latent, context, scored)
-        samples = [batch.targets[image] for image in scored.tolist()]
-        losses: dict[str, Tensor] = self.head.loss((vectors,), samples)
+        """Losses of the head for the images that S patches belong to."""
+        images = batch.images_of(patches).tolist()
+        vectors = self.aggregate(batch, latent, global_features, images)
+        losses: dict[str, Tensor] = self.head.loss(
+            (vectors,), [batch.targets[image] for image in images]
+        )
         return losses
 
-    def loss(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> dict[str, Tensor]:
+    def loss(self, inputs: Sequence[Tensor], data_samples: Samples) -> dict[str, Tensor]:
         """Losses of the whole batch with gradient through every patch, all in memory at once."""
-        batch = self.cut(inputs, data_samples)
-        everything = torch.arange(batch.num_patches)
-        latent = Latent.of_live(batch, self.encode(batch, everything))
-        images = torch.arange(batch.num_images)
-        return self.loss_at(batch, latent, self.encode_global(batch), images)
+        return self.in_memory_losses(self.cut(inputs, data_samples))
 
     # --- prediction -------------------------------------------------------------------------
 
@@ -185,24 +188,24 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         """
         results = []
         for i, image in enumerate(inputs):
-            maps, around = self._entries(image)
+            maps, global_entry = self._entries(image)
             with torch.no_grad():
-                vectors = self._theta2(maps, around)
+                vectors = self._theta2(maps, global_entry)
             samples = None if data_samples is None else [data_samples[i]]
             found = self.head.predict((vectors,), samples, **kwargs)
             if self.explain:
-                relevance = self.relevance(maps, around, int(found[0].pred_label))
+                relevance = self.relevance(maps, global_entry, int(found[0].pred_label))
                 found[0].set_field(relevance, 'patch_relevance', dtype=Tensor)
                 found[0].set_field(self.patch_size, 'patch_side', dtype=int)
             results += found
         return results
 
-    def relevance(self, maps: Tensor, around: Tensor | None, label: int) -> Tensor:
+    def relevance(self, maps: Tensor, global_entry: Tensor | None, label: int) -> Tensor:
         """How much each patch speaks for a class: its entry of Z times the gradient of the logit.
 
         Args:
             maps: Z of an image, (1, D, m, n).
-            around: Its global entry, (1, D, 1, 1), or None.
+            global_entry: Its global entry, (1, D, 1, 1), or None.
             label: The class.
 
         Returns:
@@ -212,7 +215,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         """
         with torch.enable_grad():
             leaf = maps.detach().requires_grad_()
-            logit = self.head((self._theta2(leaf, around),))[0, label]
+            logit = self.head((self._theta2(leaf, global_entry),))[0, label]
             (grad,) = torch.autograd.grad(logit, leaf)
         return (leaf.detach() * grad).sum(dim=1)[0]
 
@@ -229,12 +232,13 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
     def _entries(self, image: Pixels) -> tuple[Tensor, Tensor | None]:
         """Z of one image, (1, D, m, n), and its global entry, (1, D, 1, 1) or None."""
         batch = self.cut_images([image])
-        ((latent, context, _),) = self.sweep(batch)
-        return self._latent_map(batch, latent, 0)[None], None if context is None else context[0]
+        ((latent, global_features, _),) = self.sweep(batch)
+        entry = None if global_features is None else global_features[0]
+        return self._latent_map(batch, latent, 0)[None], entry
 
     # --- parts ------------------------------------------------------------------------------
 
-    def _latent_map(self, batch: PatchBatch, latent: Latent, image: int) -> Tensor:
+    def _latent_map(self, batch: PatchBatch[Any], latent: Latent, image: int) -> Tensor:
         """Z of an image, (D, m, n)."""
         grid, own = batch.grids[image], batch.of_image(image)
         entries = latent.windows(0, own)[:, :, 0, 0]
@@ -243,17 +247,17 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
             entries = blank.index_copy(0, batch.places[own].to(entries.device), entries)
         return entries.T.unflatten(1, (grid.rows, grid.cols))
 
-    def _fused(self, maps: Tensor, around: Tensor) -> Tensor:
+    def _fused(self, maps: Tensor, global_entry: Tensor) -> Tensor:
         """Local entries (S, D, m, n) and the global ones (S, D, 1, 1) of their images."""
-        around = around.to(maps.dtype)
+        global_entry = global_entry.to(maps.dtype)
         if self.fusion == 'add':
-            return maps + around
-        return torch.cat((maps, around.expand(-1, -1, *maps.shape[2:])), dim=1)
+            return maps + global_entry
+        return torch.cat((maps, global_entry.expand(-1, -1, *maps.shape[2:])), dim=1)
 
-    def _theta2(self, maps: Tensor, around: Tensor | None) -> Tensor:
+    def _theta2(self, maps: Tensor, global_entry: Tensor | None) -> Tensor:
         """theta2 on Z (S, D, m, n) of images of one grid, and their global entries; (S, F)."""
-        if around is not None:
-            maps = self._fused(maps, around)
+        if global_entry is not None:
+            maps = self._fused(maps, global_entry)
         if min(maps.shape[2:]) < self.smallest_grid:
             raise ValueError(
                 f'an image gives a grid of {maps.shape[2]} x {maps.shape[3]} patches, but '
@@ -300,9 +304,3 @@ def _pooled(features: Tensor | Sequence[Tensor]) -> Tensor:
     """The last of the features, averaged over places; (K, D)."""
     last = features if isinstance(features, Tensor) else features[-1]
     return last.flatten(2).mean(dim=2) if last.ndim > 2 else last
-
-
-def _trained_norms(module: nn.Module | None) -> list[bool]:
-    """For each BatchNorm layer, whether it takes statistics of what it sees."""
-    norm = torch.nn.modules.batchnorm._BatchNorm
-    return [] if module is None else [m.training for m in module.modules() if isinstance(m, norm)]

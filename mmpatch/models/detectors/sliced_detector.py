@@ -10,7 +10,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmpatch.models.dense_heads.stitched_head import with_shapes
+from mmpatch.models.dense_heads.shapes import with_shapes
 from mmpatch.registry import MODELS
 
 

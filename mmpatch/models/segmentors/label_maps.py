@@ -31,7 +31,7 @@ class LabelMaps:
     def __init__(
         self,
         maps: Sequence[Any],
-        batch: PatchBatch,
+        batch: PatchBatch[None],
         names: Sequence[str],
         num_classes: int,
         ignore_index: int,

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from mmpatch.models.losses import ImageLosses, PixelAccuracy, summed
 from mmpatch.models.patch_model import PatchModelMixin, check_strides
-from mmpatch.models.protocol import Totals
-from mmpatch.patching import Features, Latent, PatchBatch, Reach
+from mmpatch.models.protocol import LossRegion, LossScope, Sums
+from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
@@ -62,7 +62,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         latent_channels: int = 8,
         latent_stride: int | None = None,
         aggregator: dict[str, Any] | None = None,
-        loss_region: str = 'sampled',
+        loss_region: LossRegion = 'sampled',
         **kwargs: Any,
     ) -> None:
         if loss_region not in ('full', 'sampled'):
@@ -131,89 +131,95 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
     # --- theta2 and the loss ----------------------------------------------------------------
 
     @property
-    def reach(self) -> Reach:
-        """A pixel depends on cells around it, or on itself alone; its loss on sums over the image."""
-        return Reach.OWN_TOTALS if self.latent_stride == 1 else Reach.TOTALS
+    def loss_scope(self) -> LossScope:
+        """A pixel depends on its own cell of Z, or on the cells around it."""
+        return 'patch' if self.latent_stride == 1 else 'neighbours'
+
+    @property
+    def needs_sums(self) -> bool:
+        """Dice and cross entropy depend on sums over whole images."""
+        return True
 
     def maps(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, indices: Tensor
+        self,
+        batch: PatchBatch[Any],
+        latent: Latent,
+        global_features: Features | None,
+        patches: Tensor,
     ) -> Tensor:
-        """Logits of patches (S,) in full resolution, (S, classes, P, P)."""
+        """Logits of S patches in full resolution, (S, classes, P, P)."""
         cells = latent.levels[0].shape[-1]
         stride = batch.patch_size // cells
         margin = int(stride > 1)
-        local = latent.windows(0, indices, margin)
+        local = latent.windows(0, patches, margin)
         around = None
-        if context is not None:
-            around = global_windows(context[0], batch, indices, (cells, cells), margin)
+        if global_features is not None:
+            around = global_windows(global_features[0], batch, patches, (cells, cells), margin)
         logits: Tensor = self.aggregator(local, around)
-        wanted = (len(indices), self.out_channels, *local.shape[2:])
+        wanted = (len(patches), self.out_channels, *local.shape[2:])
         if tuple(logits.shape) != wanted:
             raise ValueError(
                 f'{type(self.aggregator).__name__} must return {wanted}, it returned '
                 f'{tuple(logits.shape)}'
             )
-        return logits if stride == 1 else _interpolate(logits, batch, indices, stride)
+        return logits if stride == 1 else _interpolate(logits, batch, patches, stride)
 
-    def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch:
+    def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch[LabelMaps]:
         """Cut the images (C, H, W) of a training batch; labels stay where they are."""
         batch = self.cut_images(inputs)
-        batch.targets = LabelMaps(
+        labels = LabelMaps(
             [s.gt_seg_raster if 'gt_seg_raster' in s else s.gt_sem_seg.data for s in data_samples],
             batch,
             [str(sample.metainfo.get('img_path', 'image')) for sample in data_samples],
             self.num_classes,
             self.decode_head.ignore_index,
         )
-        return batch
+        return batch.with_targets(labels)
 
-    def scored(self, batch: PatchBatch, chosen: Tensor) -> Tensor:
-        """Patches whose loss an inner iteration on the patches ``chosen`` counts; (S,)."""
-        return chosen if self.loss_region == 'sampled' else torch.arange(batch.num_patches)
-
-    def totals(self, batch: PatchBatch, parts: Sequence[Totals]) -> Totals:
-        """The sums over images that losses are made of, (B, k) float64 for each."""
-        totals = tuple(torch.stack(sums).sum(dim=0) for sums in zip(*parts))
-        targets: LabelMaps = batch.targets
-        if targets.normalisers is None:  # once a batch, however often its gradient is computed
-            targets.normalisers = self._losses.normalisers(totals)
-        return self._losses.normalised(totals, targets.normalisers)
-
-    def loss_at(
+    def patch_sums(
         self,
-        batch: PatchBatch,
+        batch: PatchBatch[LabelMaps],
         latent: Latent,
-        context: Features | None,
-        scored: Tensor,
-        totals: Totals | None = None,
+        global_features: Features | None,
+        patches: Tensor,
+    ) -> Sums:
+        """What S patches add to the sums of each loss, (B, k) float64 per loss."""
+        logits = self.maps(batch, latent, global_features, patches)
+        labels = batch.targets.read(patches, logits.device)
+        images = batch.image_index[patches]
+        ignore_index = batch.targets.ignore_index
+        return self._losses.sums(logits, labels, images, batch.num_images, ignore_index)
+
+    def batch_sums(self, batch: PatchBatch[LabelMaps], parts: Sequence[Sums]) -> Sums:
+        """The sums over images that losses are made of, (B, k) float64 per loss."""
+        sums = tuple(torch.stack(column).sum(dim=0) for column in zip(*parts))
+        targets = batch.targets
+        if targets.normalisers is None:  # once per batch, however often its gradient is computed
+            targets.normalisers = self._losses.normalisers(sums)
+        return self._losses.normalised(sums, targets.normalisers)
+
+    def patch_losses(
+        self,
+        batch: PatchBatch[LabelMaps],
+        latent: Latent,
+        global_features: Features | None,
+        patches: Tensor,
+        sums: Sums | None = None,
     ) -> dict[str, Tensor]:
-        """Shares of the batch's losses at the scored patches.
+        """Losses at S patches, as shares of the losses of the whole batch.
 
-        Without ``totals`` the scored patches count as the whole batch.
+        Without ``sums`` the patches count as the whole batch.
         """
-        sums = self.measure(batch, latent, context, scored)
-        if totals is None:
-            losses = self._losses.values(sums)
+        own = self.patch_sums(batch, latent, global_features, patches)
+        if sums is None:
+            losses = self._losses.values(own)
         else:
-            losses = self._losses.shares(sums, totals, len(scored) / batch.num_patches)
+            losses = self._losses.shares(own, sums, len(patches) / batch.num_patches)
         return dict(add_prefix(losses, 'decode'))
-
-    def measure(
-        self, batch: PatchBatch, latent: Latent, context: Features | None, part: Tensor
-    ) -> Totals:
-        """What patches (S,) add to the sums of each loss, (B, k) float64 each."""
-        logits = self.maps(batch, latent, context, part)
-        targets: LabelMaps = batch.targets
-        labels = targets.read(part, logits.device)
-        images = batch.image_index[part]
-        return self._losses.sums(logits, labels, images, batch.num_images, targets.ignore_index)
 
     def loss(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> dict[str, Tensor]:
         """Losses of the whole batch with gradient through every patch, all in memory at once."""
-        batch = self.cut(inputs, data_samples)
-        everything = torch.arange(batch.num_patches)
-        latent = Latent.of_live(batch, self.encode(batch, everything))
-        return self.loss_at(batch, latent, self.encode_global(batch), everything)
+        return self.in_memory_losses(self.cut(inputs, data_samples))
 
     # --- prediction -------------------------------------------------------------------------
 
@@ -233,7 +239,9 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             results += self.postprocess_result(logits[None], samples)
         return results
 
-    def sweep_logits(self, batch: PatchBatch, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def sweep_logits(
+        self, batch: PatchBatch[Any], first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits of a batch without gradient, some patches at a time.
 
         Args:
@@ -244,8 +252,8 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             Flat numbers (S,) of patches and their logits (S, classes, P, P).
         """
         with torch.no_grad():
-            for latent, context, part in self.sweep(batch, first):
-                yield part, self.maps(batch, latent, context, part)
+            for latent, global_features, patches in self.sweep(batch, first):
+                yield patches, self.maps(batch, latent, global_features, patches)
 
     def classify(self, logits: Tensor) -> Tensor:
         """Classes (S, h, w) uint8 from logits (S, C, h, w)."""
@@ -259,15 +267,15 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         for image in inputs:
             batch = self.cut_images([image])
             canvas = torch.empty(self.out_channels, *image.shape[-2:])
-            for part, logits in self.sweep_logits(batch):
-                for (y, x), window in zip(batch.origins[part].tolist(), logits):
+            for patches, logits in self.sweep_logits(batch):
+                for (y, x), window in zip(batch.origins[patches].tolist(), logits):
                     place = canvas[:, y : y + window.shape[1], x : x + window.shape[2]]
                     place.copy_(window[:, : place.shape[1], : place.shape[2]])
             results.append(canvas)
         return results
 
 
-def _interpolate(logits: Tensor, batch: PatchBatch, indices: Tensor, stride: int) -> Tensor:
+def _interpolate(logits: Tensor, batch: PatchBatch[Any], indices: Tensor, stride: int) -> Tensor:
     """Bilinear interpolation to full resolution.
 
     Args:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmpatch.models.dense_heads import patch_fcos_head
 from mmpatch.patching import Latent
 from mmpatch.testing.tiny_detector import (
     STRIDES,
@@ -23,7 +24,7 @@ from mmpatch.testing.tiny_detector import (
 
 @pytest.fixture
 def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stock FCOS casts boxes to float32, which would hide differences below 1e-7."""
+    """Stock FCOS casts boxes to float32, which would hide differences below 1e-7; ours does not."""
     monkeypatch.setattr(torch.Tensor, 'float', lambda tensor: tensor)
 
 
@@ -58,6 +59,68 @@ def test_one_patch_gives_the_losses_of_stock_fcos(loss_region: str, sampling: bo
     reference, found = gradients(stock), gradients(ours)
     for name, grad in reference.items():
         torch.testing.assert_close(found[name], grad, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize('centerness_on_reg', [True, False])
+@pytest.mark.parametrize('norm_on_bbox', [True, False])
+@pytest.mark.parametrize('training', [True, False])
+def test_the_last_layers_are_those_of_the_host(
+    training: bool, norm_on_bbox: bool, centerness_on_reg: bool
+) -> None:
+    settings = dict(norm_on_bbox=norm_on_bbox, centerness_on_reg=centerness_on_reg)
+    ours, stock = (m.float().train(training) for m in stock_pair(64, **settings))
+    x = torch.randn(2, 16, 8, 8)
+    towers = [x, x]
+    for i, layers in enumerate((ours.bbox_head.cls_convs, ours.bbox_head.reg_convs)):
+        for layer in layers:
+            towers[i] = layer(towers[i])
+    found = ours.bbox_head.forward_single(tuple(towers), ours.bbox_head.scales[1], 16)
+    expected = stock.bbox_head.forward_single(x, stock.bbox_head.scales[1], 16)
+    for mine, reference in zip(found, expected, strict=True):
+        assert torch.equal(mine, reference)
+
+
+@pytest.mark.parametrize('objects', [0, 7])
+@pytest.mark.usefixtures('float64_boxes')
+def test_the_loss_is_that_of_the_host(objects: int) -> None:
+    """Also with ignored regions: their background points are taken out of the host's loss by hand."""
+    ours, stock = stock_pair(128)
+    pixels, data = image(128, 128), sample(128, 128, objects, ignored=3)
+    regions = data.ignored_instances.bboxes
+    inputs = stock.data_preprocessor(
+        dict(inputs=[pixels], data_samples=[copy.deepcopy(data)]), True
+    )
+    outs = stock.bbox_head(stock.extract_feat(inputs['inputs'].double()))
+    points = stock.bbox_head.prior_generator.grid_priors(
+        [x.shape[-2:] for x in outs[0]], dtype=torch.float64, device='cpu'
+    )
+    labels, _ = stock.bbox_head.get_targets(points, [data.gt_instances])
+    scores = []
+    for score, level, label in zip(outs[0], points, labels):
+        x, y = level.unbind(1)
+        inside = (x[:, None] >= regions[:, 0]) & (x[:, None] <= regions[:, 2])
+        inside &= (y[:, None] >= regions[:, 1]) & (y[:, None] <= regions[:, 3])
+        ignored = (inside.any(dim=1) & (label == stock.bbox_head.num_classes)).view(
+            score.shape[-2:]
+        )
+        assert level.shape[0] < 100 or ignored.any()
+        scores.append(score.masked_fill(ignored, -1e4))  # no loss and no gradient
+    expected = stock.bbox_head.loss_by_feat(scores, *outs[1:], [data.gt_instances], [{}])
+    found = ours.loss([pixels], [data])
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-12, atol=0)
+
+
+def test_the_normalisers_are_means_over_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the host's loss: with twice the objects elsewhere, the losses here are divided by more."""
+    model = build_detector(patch_size=64)
+    pixels, data = [image(130, 100)], [sample(130, 100)]
+    alone = model.loss(pixels, data)
+    monkeypatch.setattr(patch_fcos_head, 'reduce_mean', lambda tensor: 1.5 * tensor)
+    shared = model.loss(pixels, data)
+    for name, value in alone.items():
+        torch.testing.assert_close(shared[name] * 1.5, value, rtol=1e-6, atol=0)
 
 
 def test_one_patch_gives_the_predictions_of_stock_fcos() -> None:
@@ -129,14 +192,13 @@ def test_predictions_do_not_depend_on_chunks(chunk: int) -> None:
     torch.testing.assert_close(got.scores, expected.scores, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.usefixtures('float64_boxes')
 def test_shares_of_disjoint_patches_add_up_to_the_loss_of_the_batch() -> None:
     model = build_detector(patch_size=64)
     batch = model.cut([image(130, 100), image(70, 64, seed=1)], [sample(130, 100), sample(70, 64)])
     latent, context = Latent.fill(batch, model.encode, model.chunk_size), model.encode_global(batch)
-    whole = model.loss_at(batch, latent, context, torch.arange(batch.num_patches))
+    whole = model.patch_losses(batch, latent, context, torch.arange(batch.num_patches))
     parts = [
-        model.loss_at(batch, latent, context, torch.tensor(part))
+        model.patch_losses(batch, latent, context, torch.tensor(part))
         for part in ([0, 3], [1], [2, 4, 5, 6, 7])
     ]
     for name, value in whole.items():
@@ -163,10 +225,12 @@ def test_theta1_learns_from_local_and_from_global_patches() -> None:
     pairs = zip(latent.levels, model.encode(batch, chosen))
     live = Latent.of_live(batch, tuple(old.index_copy(0, chosen, new) for old, new in pairs))
     fixed = tuple(x.detach() for x in model.encode_global(batch))
-    sum(model.loss_at(batch, live, fixed, everything).values()).backward()
+    sum(model.patch_losses(batch, live, fixed, everything).values()).backward()
     assert model.backbone.layer2[0].conv1.weight.grad.abs().sum() > 0
     model.zero_grad()
-    sum(model.loss_at(batch, latent, model.encode_global(batch), everything).values()).backward()
+    sum(
+        model.patch_losses(batch, latent, model.encode_global(batch), everything).values()
+    ).backward()
     assert model.backbone.layer2[0].conv1.weight.grad.abs().sum() > 0
 
 
@@ -181,7 +245,7 @@ def test_points_in_ignored_regions_weigh_nothing() -> None:
     right = sample(128, 128, objects=0)
     latent_args = model.cut([image(128, 128)], [right])
     latent, context = Latent.fill(latent_args, model.encode, 4), model.encode_global(latent_args)
-    expected = model.loss_at(latent_args, latent, context, torch.tensor([1, 3]))
+    expected = model.patch_losses(latent_args, latent, context, torch.tensor([1, 3]))
     got = model.loss([image(128, 128)], [half])
     torch.testing.assert_close(got['loss_cls'], expected['loss_cls'], rtol=1e-9, atol=0)
 
@@ -207,21 +271,6 @@ def test_batchnorm_stays_in_evaluation_mode_if_asked_to() -> None:
     model.norm_eval = True
     model.train()
     assert not any(m.training for m in model.modules() if type(m) in norms)
-
-
-def test_stack_layout_predicts_in_the_frame_of_the_whole_image() -> None:
-    head = dict(layout='stack', loss_region='full', aggregator=dict(num_patches=4))
-    model = build_detector(patch_size=64, head=head)
-    picture, data = image(128, 96), sample(128, 96)
-    sum(model.loss([picture], [data]).values()).backward()
-    assert model.backbone.layer2[0].conv1.weight.grad.abs().sum() > 0
-    model = model.float().eval()
-    with torch.no_grad():
-        found = model.predict([picture], [sample(128, 96, double=False)])[0].pred_instances
-    assert found.bboxes[:, 2].max() > 64 and found.bboxes[:, 2].max() <= 96.01
-    assert found.bboxes[:, 3].max() > 64 and found.bboxes[:, 3].max() <= 128.01
-    with pytest.raises(ValueError, match='built for 4 patches an image, got 6'):
-        model.predict([image(128, 140)], [sample(128, 140, double=False)])
 
 
 def test_small_images_are_refused_in_training_and_padded_in_prediction() -> None:
@@ -250,19 +299,24 @@ def test_an_image_without_a_scale_factor_was_not_resized() -> None:
     ('settings', 'message'),
     [
         (dict(patch_size=100), 'patch_size=100 px is no multiple of the largest stride, 32 px'),
-        (dict(halo=8), 'halo=8 px is no multiple .* choose 32 or 32|halo=8 px is no multiple'),
+        (dict(halo=8), r'halo=8 px is no multiple of .* \(8, 16, 32\)\): choose 0 or 32'),
+        (dict(patch_size=40), r'choose 32 or 64'),
+        (dict(patch_size=24), r'no multiple of .*\): choose 32'),
         (dict(patch_size=32), 'read 2 cells of the neighbouring patch: use patch_size >= 64'),
         (dict(chunk_size=0), 'chunk_size must be at least 1'),
         (dict(small_images='skip'), "small_images must be 'error' or 'pad'"),
-        (dict(head=dict(layout='row')), "layout must be 'tile' or 'stack'"),
         (dict(head=dict(loss_region='half')), "loss_region must be 'full' or 'sampled'"),
-        (dict(head=dict(layout='stack')), "set loss_region='full'"),
         (dict(head=dict(aggregator=dict(kernel_size=2))), 'kernel_size must be odd, got 2'),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_detector(**settings)
+
+
+def test_a_head_that_cannot_be_split() -> None:
+    with pytest.raises(TypeError, match=r"RetinaHead cannot be split: .*'mmpatch.PatchStitched"):
+        build_detector(head=dict(type='RetinaHead'))
 
 
 def test_live_latent_is_plain_autograd() -> None:

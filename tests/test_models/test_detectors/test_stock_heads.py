@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from mmengine.optim import OptimWrapper
 
-from mmpatch.engine.gradients import BatchContext, build_gradient
+from mmpatch.engine.gradients import build_gradient
+from mmpatch.testing.tasks import Task, passes_of
 from mmpatch.testing.tiny_detector import build, detector_cfg, image, sample
 
 GN = dict(type='GN', num_groups=4, requires_grad=True)
@@ -88,7 +88,7 @@ STOCK = {
 
 def patch_wise(name: str, **overrides: Any) -> Any:
     cfg = detector_cfg(**overrides)
-    cfg.update(STOCK[name][1])
+    cfg.update(STOCK[name][1], type='mmpatch.PatchStitchedDetector')
     if name == 'centernet':
         cfg['backbone'] = {**cfg['backbone'], 'out_indices': (3,)}
     return build(cfg, double=False)  # mmdet's anchors are float32
@@ -106,7 +106,7 @@ def stock(name: str) -> Any:
 
 @pytest.mark.parametrize('name', STOCK)
 def test_one_patch_is_the_stock_detector(name: str) -> None:
-    """Equality 2, with an aggregator that is the identity."""
+    """With an aggregator that is the identity."""
     ours, other = patch_wise(name, patch_size=128, global_patch=False).train(), stock(name).train()
     ours.aggregator.init_weights()
     ours.aggregator.conv.weight.data.zero_()
@@ -137,7 +137,7 @@ def test_one_patch_is_the_stock_detector(name: str) -> None:
 @pytest.mark.parametrize('name', STOCK)
 @pytest.mark.parametrize('gradient', ['exact', 'sampled'])
 def test_the_gradient_is_that_of_autograd(name: str, gradient: str) -> None:
-    """Equalities 3 and 4; images of different sizes."""
+    """Images of different sizes; float32, as mmdet's anchors are."""
     model = patch_wise(name, patch_size=64, norm_eval=True).train()
     images = [image(130, 100), image(64, 128, seed=1)]
     samples = [sample(130, 100, 4, double=False), sample(64, 128, 3, seed=1, double=False)]
@@ -145,12 +145,9 @@ def test_the_gradient_is_that_of_autograd(name: str, gradient: str) -> None:
     loss.backward()
     expected = {k: p.grad.clone() for k, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
-    batch = model.cut(images, samples)
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0), accumulative_counts=1_000)
-    wrapper.initialize_count_status(model, 0, -1)
-    draws = [torch.arange(batch.num_patches)]
-    strategy = build_gradient(dict(type=gradient, chunk_size=2))
-    strategy(BatchContext(model, batch, draws, wrapper, ['a', 'b']))
+    task = Task(name, lambda: model, lambda: samples, images=lambda: images)
+    passes = passes_of(task, model, every=1_000)
+    build_gradient(dict(type=gradient, chunk_size=2))(passes, [passes.batch.all_patches])
     for key, parameter in model.named_parameters():
         if key in expected:
             error = (parameter.grad * 1_000 - expected[key]).norm()

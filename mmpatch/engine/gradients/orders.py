@@ -1,0 +1,107 @@
+"""The gradient of one loss in the memory of a chunk: three orders of the same passes.
+
+Z is a leaf between theta1 and theta2. Each order *encodes* patches (theta1 without graph), *scores*
+them (theta2, the loss, and backward to Z) and *replays* them (theta1 with graph, and backward from
+what Z collected). They differ in what the loss of a patch reads, so in how long Z must live.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from mmpatch.patching import ChunkOrder, Latent, Storage
+
+from .encoding import Encoding
+from .passes import Losses, Passes, total
+
+
+def streamed(
+    passes: Passes, storage: Storage, chunk_size: int, last_chunk: int | None = None
+) -> Losses:
+    """For a loss that reads a patch and its neighbours: Z lives for about two rows of patches.
+
+    Args:
+        passes: The batch.
+        storage: Where Z is kept.
+        chunk_size: Patches that go through theta1 at once. If it holds the whole batch, graphs are
+            kept and nothing is encoded twice.
+        last_chunk: Stop after that many chunks, with an incomplete gradient; None: do all.
+    """
+    order = ChunkOrder(passes.batch, chunk_size)
+    keep_graph = len(order.chunks) == 1
+    latent = Latent(passes.batch, order.capacity, storage)
+    latent.collect_gradient()
+    global_patch = passes.encode_global(keep_graph)
+    encodings: dict[int, Encoding] = {}
+    losses: list[Losses] = []
+    for i, chunk in enumerate(order.chunks[:last_chunk]):
+        encodings[i] = passes.encode(latent, chunk, keep_graph)
+        for j in order.completed(i):
+            losses.append(passes.score(latent, global_patch, order.chunks[j]))
+            for k in order.completed(j):
+                passes.replay(encodings.pop(k), latent, order.chunks[k])
+    global_patch.backward()
+    return total(losses)
+
+
+def one_by_one(passes: Passes, storage: Storage, chunk_size: int) -> Losses:
+    """For a loss that reads a patch alone and sums over all patches: Z lives for a chunk.
+
+    Args:
+        passes: The batch.
+        storage: Where Z is kept.
+        chunk_size: Patches that go through theta1 at once.
+    """
+    chunks = passes.batch.all_patches.split(chunk_size)
+    latent = Latent(passes.batch, chunk_size, storage)
+    latent.collect_gradient()
+    global_patch = passes.encode_global()
+    encodings, parts = [], []
+    for chunk in chunks:
+        encodings.append(passes.encode(latent, chunk))
+        parts.append(passes.sums(latent, global_patch, chunk))
+    sums = passes.model.batch_sums(passes.batch, parts)
+    losses = []
+    for chunk, encoding in zip(chunks, encodings):
+        latent.write(chunk, encoding.with_graph())
+        losses.append(passes.score(latent, global_patch, chunk, sums))
+        passes.replay(encoding, latent, chunk)
+    global_patch.backward()
+    return total(losses)
+
+
+def two_pass(
+    passes: Passes, latent: Latent, patches: Tensor, scored: Tensor, chunk_size: int
+) -> Losses:
+    """For any loss, and for a draw of PatchGD: Z of the whole batch, which is there first.
+
+    Args:
+        passes: The batch.
+        latent: Z; features of ``patches`` are written into it.
+        patches: (K,) the patches that carry gradient through theta1.
+        scored: (S,) the patches whose loss counts.
+        chunk_size: Patches that go through theta1 at once. If it holds all K, graphs are kept and
+            nothing is encoded twice.
+    """
+    model, batch = passes.model, passes.batch
+    chunks = patches.split(chunk_size)
+    keep_graph = len(chunks) == 1
+    latent.collect_gradient(patches)
+    global_patch = passes.encode_global(keep_graph)
+    encodings = [passes.encode(latent, chunk, keep_graph) for chunk in chunks]
+    sums = None
+    if model.needs_sums:
+        parts = [
+            passes.sums(latent, global_patch, part) for part in batch.all_patches.split(chunk_size)
+        ]
+        sums = model.batch_sums(batch, parts)
+    together = model.loss_scope == 'image'  # its loss cannot be scored in parts
+    losses = [
+        passes.score(latent, global_patch, part, sums)
+        for part in ([scored] if together else scored.split(chunk_size))
+    ]
+    for chunk, encoding in zip(chunks, encodings):
+        passes.replay(encoding, latent, chunk)
+    global_patch.backward()
+    latent.forget_gradient()
+    return total(losses)

@@ -1,1 +1,0 @@
-"""Measuring memory, and keeping it below a budget."""

@@ -1,0 +1,75 @@
+"""Labels of a batch as a patch-wise FCOS head needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmpatch.patching import PatchBatch
+
+
+@dataclass
+class FCOSTargets:
+    """Targets of every patch and the normalisers of the whole batch.
+
+    A patch has ``points`` = sum over levels of h_l * w_l feature points.
+
+    Attributes:
+        labels: Class of every point, the number of classes for background; (A, points) int64.
+        weights: 0 for background points inside ignored regions, else 1; (A, points). None if there
+            are no such regions.
+        boxes: Box targets of the points with an object, (n, 4) per patch, in the order of the points.
+        num_pos: Number of points with an object, mean over ranks, at least 1; 0-dim float32.
+        centerness: Sum of their centerness targets, mean over ranks, at least 1e-6; 0-dim.
+    """
+
+    labels: Tensor
+    weights: Tensor | None
+    boxes: list[Tensor]
+    num_pos: Tensor
+    centerness: Tensor
+
+
+def instances_by_patch(
+    batch: PatchBatch[None], per_image: Sequence[InstanceData | None]
+) -> list[InstanceData]:
+    """The instances that touch each patch, in its coordinates.
+
+    FCOS targets do not change when boxes and points are moved together. So a patch with its boxes
+    shifted has the very targets that its points have in the whole image.
+
+    Args:
+        batch: The patches.
+        per_image: Instances of every image with ``bboxes`` (n, 4) [px].
+
+    Returns:
+        One :class:`InstanceData` per patch; its boxes may reach beyond the patch.
+    """
+    found = []
+    for image, origin in zip(batch.image_index.tolist(), batch.origins):
+        whole = per_image[image]
+        if whole is None or len(whole) == 0:
+            found.append(InstanceData() if whole is None else whole)
+            continue
+        boxes = whole.bboxes - origin.flip(0).repeat(2).to(whole.bboxes)
+        touching = (boxes[:, 2:] >= 0).all(dim=1) & (boxes[:, :2] <= batch.patch_size).all(dim=1)
+        part = whole[touching]
+        part.bboxes = boxes[touching]
+        found.append(part)
+    return found
+
+
+def inside_boxes(points: Tensor, boxes: Tensor) -> Tensor:
+    """Which points (n, 2) lie inside any of the boxes (k, 4); (n,) bool."""
+    x, y = points[:, None].unbind(-1)
+    x1, y1, x2, y2 = boxes[None].unbind(-1)
+    return ((x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)).any(dim=1)
+
+
+def flattened(levels: Sequence[Tensor]) -> Tensor:
+    """Maps (S, C, h_l, w_l) of all levels as one tensor (S, points, C)."""
+    return torch.cat([level.flatten(2).transpose(1, 2) for level in levels], dim=1)

@@ -1,0 +1,195 @@
+"""Any single-stage detector on feature maps that are encoded patch by patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.detectors import SingleStageDetector
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmpatch.models.dense_heads.shapes import with_shapes
+from mmpatch.models.patch_model import PatchModelMixin
+from mmpatch.models.protocol import LossScope, Sums
+from mmpatch.patching import Features, Latent, PatchBatch
+from mmpatch.patching.global_windows import global_windows
+from mmpatch.registry import MODELS
+
+#: The data samples of a batch's images.
+Samples = Sequence[Any]
+
+
+@MODELS.register_module()
+class PatchStitchedDetector(PatchModelMixin, SingleStageDetector):
+    """Any dense head of mmdet, such as RetinaNet's, YOLOX's or CenterNet's, patch by patch.
+
+    theta1 is the backbone and the neck. Its features are put side by side. theta2 is an aggregator,
+    shared by all levels, that fuses the global patch's features, and the head as it is. All maps of
+    an image, and what the head keeps for its backward pass, are in memory at once.
+
+    Args:
+        backbone, neck, train_cfg, test_cfg, data_preprocessor, init_cfg: As in
+            :class:`mmdet.models.SingleStageDetector`.
+        bbox_head: Any dense head of mmdet with ``in_channels``.
+        aggregator: Settings of the aggregator besides ``channels`` and ``global_patch``;
+            :class:`ConvAggregator` without ReLU by default.
+        patch_size, halo, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
+            See :class:`PatchModelMixin`.
+    """
+
+    loss_region = 'full'
+
+    def __init__(
+        self,
+        backbone: dict[str, Any],
+        neck: dict[str, Any] | None = None,
+        bbox_head: dict[str, Any] | None = None,
+        *args: Any,
+        global_patch: bool = True,
+        aggregator: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        head = dict(bbox_head or {})
+        super().__init__(backbone, neck, head, *args, global_patch=global_patch, **kwargs)
+        self.aggregator = MODELS.build(
+            dict(
+                type='mmpatch.ConvAggregator',
+                relu=False,
+                channels=head['in_channels'],
+                global_patch=global_patch,
+            )
+            | (aggregator or {})
+        )
+
+    @property
+    def loss_scope(self) -> LossScope:
+        """The head reads maps of whole images."""
+        return 'image'
+
+    def extract_patches(self, patches: Tensor) -> Features:
+        """Backbone and neck, (K, C, side, side) -> maps (K, D, h_l, w_l)."""
+        patches = patches.contiguous(memory_format=self.memory_format)
+        features = tuple(self.extract_feat(patches))
+        side = patches.shape[-1]
+        if any(side % length for f in features for length in f.shape[2:]):
+            raise ValueError(
+                f'backbone and neck must give windows of {side} px maps whose sides divide {side}; '
+                f'they gave (h, w) = {[tuple(f.shape[2:]) for f in features]}: use a patch_size '
+                'that is a multiple of the largest stride'
+            )
+        return features
+
+    def cut(self, inputs: Sequence[Tensor], data_samples: Samples) -> PatchBatch[Samples]:
+        """Cut the images (C, H, W) of a training batch."""
+        batch = self.cut_images(inputs)
+        return batch.with_targets(_with_batch_shape(batch, data_samples))
+
+    def maps(
+        self,
+        batch: PatchBatch[Any],
+        latent: Latent,
+        global_features: Features | None,
+        images: Sequence[int],
+    ) -> list[Tensor]:
+        """Fused maps of some images, each padded with zeros to the largest.
+
+        Args:
+            batch: The batch.
+            latent: Z of all patches, (A, D, h_l, w_l) per level.
+            global_features: The same levels of the global patches, (B, D, g_l, g_l), or None.
+            images: S numbers of images.
+
+        Returns:
+            (S, D, H_l, W_l) per level.
+        """
+        levels = []
+        for level in range(len(latent.levels)):
+            parts = [self._fused(batch, latent, global_features, level, i) for i in images]
+            height, width = (max(part.shape[axis] for part in parts) for axis in (2, 3))
+            padding = [(0, width - p.shape[3], 0, height - p.shape[2]) for p in parts]
+            levels.append(torch.cat([F.pad(p, pad) for p, pad in zip(parts, padding)]))
+        return levels
+
+    def _fused(
+        self,
+        batch: PatchBatch[Any],
+        latent: Latent,
+        global_features: Features | None,
+        level: int,
+        image: int,
+    ) -> Tensor:
+        """The fused map of one image and level, (1, D, H_l, W_l)."""
+        patches, grid = batch.of_image(image), batch.grids[image]
+        local, around = latent.windows(level, patches), None
+        if global_features is not None:
+            h, w = local.shape[-2:]
+            windows = global_windows(global_features[level], batch, patches, (h, w), 0)
+            around = grid.merge(windows, crop=False)[None]
+        fused: Tensor = self.aggregator(grid.merge(local, crop=False)[None], around)
+        return fused
+
+    def patch_losses(
+        self,
+        batch: PatchBatch[Samples],
+        latent: Latent,
+        global_features: Features | None,
+        patches: Tensor,
+        sums: Sums | None = None,
+    ) -> dict[str, Tensor]:
+        """The head's losses of the images that S patches belong to."""
+        images = batch.images_of(patches).tolist()
+        maps = self.maps(batch, latent, global_features, images)
+        losses: dict[str, Tensor] = self.bbox_head.loss(
+            tuple(maps), [batch.targets[image] for image in images]
+        )
+        return losses
+
+    def loss(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any) -> dict[str, Tensor]:
+        """Losses of the whole batch with gradient through every patch, all in memory at once."""
+        return self.in_memory_losses(self.cut(batch_inputs, batch_data_samples))
+
+    def predict(
+        self, batch_inputs: Sequence[Tensor], batch_data_samples: Any, rescale: bool = True
+    ) -> Any:
+        """Detect objects in images (C, H, W) of any size, one image after the other.
+
+        Args:
+            batch_inputs: B images as they come from the pipeline.
+            batch_data_samples: Their B data samples. Without a ``scale_factor`` an image counts as
+                not resized.
+            rescale: Give boxes in pixels of the original images.
+
+        Returns:
+            The data samples with ``pred_instances``.
+        """
+        results = []
+        for image, sample in zip(batch_inputs, batch_data_samples):
+            batch = self.cut_images([image])
+            meta = {'scale_factor': (1.0, 1.0), **sample.metainfo}
+            samples = _with_batch_shape(batch, [DetDataSample(metainfo=meta)])
+            found: list[InstanceData] = self.bbox_head.predict(
+                tuple(self._maps(batch)), samples, rescale=rescale
+            )
+            results += found
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
+        """What the head gives for the fused maps (mode ``'tensor'``)."""
+        return self.bbox_head(tuple(self._maps(self.cut_images(batch_inputs))))
+
+    @torch.no_grad()
+    def _maps(self, batch: PatchBatch[Any]) -> list[Tensor]:
+        """Fused maps of all images of a batch."""
+        ((latent, global_features, _),) = self.sweep(batch)
+        return self.maps(batch, latent, global_features, range(batch.num_images))
+
+
+def _with_batch_shape(batch: PatchBatch[Any], samples: Samples) -> Samples:
+    """The data samples, with the size to which the images of their batch are padded."""
+    height = max(grid.rows for grid in batch.grids) * batch.patch_size
+    width = max(grid.cols for grid in batch.grids) * batch.patch_size
+    return [with_shapes(sample, (height, width)) for sample in samples]

@@ -1,0 +1,54 @@
+"""The order in which the chunks of a batch are encoded, scored and replayed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Any
+
+from torch import Tensor
+
+from .batch import PatchBatch
+
+
+class ChunkOrder:
+    """The patches of a batch in chunks, and which chunks wait for which.
+
+    A chunk is *complete* once all 3 x 3 neighbours of its patches have gone through the same stage.
+    A chunk may be scored when its neighbours are encoded. It may be replayed when its neighbours
+    are scored, since only then all of its gradient has arrived. So features live for about two rows
+    of patches::
+
+        for i, chunk in enumerate(order.chunks):
+            encode(chunk)
+            for j in order.completed(i):
+                score(order.chunks[j])
+                for k in order.completed(j):
+                    replay(order.chunks[k])
+
+    Args:
+        batch: The patches.
+        chunk_size: Patches that go through theta1 at once.
+
+    Attributes:
+        chunks: Flat patch numbers (K,) of each chunk, ascending.
+    """
+
+    def __init__(self, batch: PatchBatch[Any], chunk_size: int) -> None:
+        self.chunks: tuple[Tensor, ...] = batch.all_patches.split(chunk_size)
+        last_neighbour = batch.neighbours.amax(dim=1).cummax(dim=0).values
+        ends = [int(chunk[-1]) for chunk in self.chunks]
+        #: For each chunk, the number of the chunk that completes it; ascending.
+        self._completed_by: list[int] = (last_neighbour[ends] // chunk_size).tolist()
+
+    def completed(self, i: int) -> range:
+        """Numbers of the chunks that chunk ``i`` completes; ascending, each chunk comes once."""
+        return range(bisect_left(self._completed_by, i), bisect_right(self._completed_by, i))
+
+    @property
+    def capacity(self) -> int:
+        """Most patches between encoding and replay, which lie next to each other."""
+        most = 0
+        for chunk, scored_by in zip(self.chunks, self._completed_by):
+            replayed_by = self._completed_by[scored_by]
+            most = max(most, int(self.chunks[replayed_by][-1]) + 1 - int(chunk[0]))
+        return most
