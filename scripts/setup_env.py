@@ -7,9 +7,11 @@ operators of mmcv once for all checkouts, and installs mmpatch itself for editin
 all of that done and ends at once; an interrupted one is taken up again. Needs the standard library
 only.
 
-Settings:
-    MMPATCH_WHEEL_DIR  where compiled wheels are kept (default: ~/.cache/mmpatch/wheels)
-    MAX_JOBS           how many files are compiled at once (default: one a core)
+Settings (of the environment, or behind ``make env``):
+    MMPATCH_WHEEL_DIR     where compiled wheels are kept (default: ~/.cache/mmpatch/wheels)
+    MAX_JOBS              how many files are compiled at once (default: one per core)
+    FORCE_CUDA            1 compiles CUDA operators where no GPU is visible, as in a container's build
+    TORCH_CUDA_ARCH_LIST  compute capabilities to compile for, such as 8.0;9.0 (default: the visible GPUs')
 """
 
 # No `from __future__ import annotations` and no new syntax in this file: an old Python has to get as

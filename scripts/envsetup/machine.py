@@ -42,44 +42,60 @@ class OperatorTarget:
 
 
 def operator_target(torch_cuda: str) -> OperatorTarget:
-    """Choose CPU or CUDA from what is visible.
+    """Choose CPU or CUDA from what is visible, and from ``FORCE_CUDA`` (mmcv's own setting).
 
     Args:
         torch_cuda: The CUDA version that the pinned torch was built with, such as ``13.0``.
+
+    Raises:
+        SetupError: if ``FORCE_CUDA=1`` asks for CUDA and CUDA cannot be compiled here.
     """
-    cpu_env = {'FORCE_CUDA': '0'}
     capabilities = gpu_capabilities()
-    if not capabilities:
+    forced = os.environ.get('FORCE_CUDA') == '1'
+    # mmcv compiles for CUDA where torch sees a GPU, whatever FORCE_CUDA says: hide the GPUs.
+    cpu_env = {'FORCE_CUDA': '0', 'CUDA_VISIBLE_DEVICES': ''}
+    if not capabilities and not forced:
         return OperatorTarget('cpu', 'No GPU visible: operators of mmcv for the CPU.', cpu_env)
     nvcc = find_nvcc()
-    major = torch_cuda.partition('.')[0]
-    without = (
-        'so the operators of mmcv are compiled for the CPU alone: training and plain layers run on the '
-        'GPU, but NMS, RoIAlign and the like refuse tensors there. Install the CUDA toolkit '
-        f'{major}.x, put its nvcc on PATH (or set CUDA_HOME) and run this again.'
-    )
-    if nvcc is None:
-        return OperatorTarget(
-            'cpu', f'ATTENTION: a GPU is visible but nvcc is not, {without}', cpu_env
+    problem = _nvcc_problem(nvcc, torch_cuda)
+    if nvcc is None or problem:
+        remedy = (
+            f'Install the CUDA toolkit {torch_cuda.partition(".")[0]}.x, put its nvcc on PATH (or set '
+            'CUDA_HOME) and run this again.'
         )
-    version = nvcc_version(nvcc)
-    if version.partition('.')[0] != major:
+        if forced:
+            raise SetupError(f'FORCE_CUDA=1 asks for CUDA operators, but {problem}. {remedy}')
         return OperatorTarget(
             'cpu',
-            f'ATTENTION: {nvcc} is of CUDA {version or "?"}, torch of CUDA {torch_cuda}, {without}',
+            f'ATTENTION: a GPU is visible, but {problem}. The operators of mmcv are compiled for the '
+            'CPU alone: FCOS trains and predicts with slower replacements, and RoIAlign and the like '
+            f'refuse tensors on the GPU. {remedy}',
             cpu_env,
         )
     archs = os.environ.get('TORCH_CUDA_ARCH_LIST') or ';'.join(capabilities)
+    if not archs:
+        raise SetupError(
+            'FORCE_CUDA=1 asks for CUDA operators, but no GPU is visible whose compute capability '
+            "could be asked. Name it: TORCH_CUDA_ARCH_LIST='8.0' (A100), '8.6' (RTX 30), '9.0' "
+            "(H100), or several, '8.0;9.0'. Each one adds to the time of the compilation."
+        )
+    version = nvcc_version(nvcc)
     name = re.sub(r'[^0-9a-z]+', '-', archs.replace('.', '').lower()).strip('-')
     return OperatorTarget(
         f'cu{version.replace(".", "")}-sm{name}',
-        f'GPU visible (compute capability {archs}): operators of mmcv for CUDA {version}.',
-        {
-            'FORCE_CUDA': '1',
-            'TORCH_CUDA_ARCH_LIST': archs,
-            'CUDA_HOME': str(nvcc.resolve().parents[1]),
-        },
+        f'Operators of mmcv for CUDA {version}, compute capability {archs}.',
+        {'FORCE_CUDA': '1', 'TORCH_CUDA_ARCH_LIST': archs, 'CUDA_HOME': str(cuda_home(nvcc))},
     )
+
+
+def _nvcc_problem(nvcc: Path | None, torch_cuda: str) -> str:
+    """Say why operators for this torch cannot be compiled with this compiler; empty if they can."""
+    if nvcc is None:
+        return 'nvcc is not found'
+    version = nvcc_version(nvcc)
+    if version.partition('.')[0] == torch_cuda.partition('.')[0]:
+        return ''
+    return f'{nvcc} is of CUDA {version or "?"}, torch of CUDA {torch_cuda}'
 
 
 def gpu_capabilities() -> list[str]:
@@ -105,6 +121,31 @@ def nvcc_version(nvcc: Path) -> str:
     """Return ``major.minor`` of a CUDA compiler, or an empty string."""
     found = re.search(r'release (\d+\.\d+)', _output([str(nvcc), '--version']))
     return found[1] if found else ''
+
+
+def cuda_home(nvcc: Path) -> Path:
+    """Return the folder of the toolkit that a CUDA compiler belongs to.
+
+    ``nvcc`` on PATH may be a script that calls the compiler elsewhere: ask the compiler itself.
+    """
+    printed = _output([str(nvcc), '--dryrun', '-x', 'cu', os.devnull])
+    found = re.search(r'^#\$ TOP=(.+)$', printed, flags=re.MULTILINE)
+    return Path(found[1]).resolve() if found else nvcc.resolve().parents[1]
+
+
+def library_headers(home: Path, site_packages: Path) -> list[Path]:
+    """Return folders with the headers of the CUDA libraries that a toolkit lacks.
+
+    PyTorch's headers include those of cuBLAS, cuSOLVER and cuSPARSE. A toolkit that is a compiler
+    alone does not have them; the packages that torch brings along do.
+
+    Args:
+        home: The toolkit's folder.
+        site_packages: The packages of the environment.
+    """
+    if (home / 'include' / 'cusparse.h').is_file():
+        return []
+    return sorted(site_packages.glob('nvidia/*/include'))
 
 
 def check_compiler() -> None:
@@ -160,7 +201,14 @@ def compile_jobs(cuda: bool) -> int:
 def _output(command: Sequence[str]) -> str:
     """Return what a command prints, or an empty string if it cannot be run or fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=30,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ''
     return done.stdout if done.returncode == 0 else ''

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envsetup.console import SetupError, environment, run, run_counted, say, step
-from envsetup.machine import OperatorTarget, check_compiler, compile_jobs
+from envsetup.machine import OperatorTarget, check_compiler, compile_jobs, library_headers
 from envsetup.packages import Lock, Venv
 from envsetup.state import fingerprint, locked
 
@@ -135,6 +135,11 @@ def _compile(venv: Venv, store: WheelStore, folder: Path, jobs: int) -> None:
     arguments = ('wheel', '-v', '--no-deps', '--no-build-isolation', '--no-cache-dir')
     path = f'{venv.path / "bin"}{os.pathsep}{os.environ.get("PATH", os.defpath)}'  # for ninja
     settings = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(jobs), 'PATH': path, **store.target.env}
+    if store.target.is_cuda:
+        # CPATH comes after the toolkit's own folders: it fills gaps and hides nothing.
+        headers = library_headers(Path(settings['CUDA_HOME']), venv.site_packages)
+        given = filter(None, [os.environ.get('CPATH')])
+        settings['CPATH'] = os.pathsep.join([*given, *map(str, headers)])
     run_counted(
         venv.pip(
             *arguments,

@@ -62,6 +62,11 @@ class Venv:
         return self.path / 'bin' / 'python'
 
     @property
+    def site_packages(self) -> Path:
+        """The folder of its packages."""
+        return self.path / 'lib' / f'python3.{sys.version_info.minor}' / 'site-packages'
+
+    @property
     def notes(self) -> Path:
         """The folder for state and logs; also what tells that the environment is ours."""
         return self.path / '.mmpatch'
