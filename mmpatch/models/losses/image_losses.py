@@ -56,12 +56,14 @@ class ImageLosses:
 
     def normalised(self, totals: Sums, normalisers: Tensor) -> Sums:
         """Totals of this rank's batch, divided by what all ranks have instead of by its own."""
-        factors = iter(normalisers / self._own_normalisers(totals).clamp(min=1))
+        shared = iter(normalisers)
         result = []
         for loss, total in zip(self.losses, totals):
             total = total.clone()
             if loss.normaliser is not None:
-                total[:, loss.normaliser] *= next(factors)
+                # The loss divides by the sum over images, so any split of that sum will do. A
+                # factor on each image's own would fail where a rank has no valid pixel.
+                total[:, loss.normaliser] = next(shared) / len(total)
             result.append(total)
         return tuple(result)
 
