@@ -1,4 +1,4 @@
-"""What this machine has: compiler, memory, GPU, CUDA toolkit."""
+"""Finds what this machine has: compiler, memory, GPU, CUDA toolkit."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 
 from envsetup.console import SetupError
 
-#: Free space that packages and build need [GiB].
+#: Disk space that the packages and the build need [GiB].
 NEEDED_SPACE = 9
 #: Where the toolkit's own installer puts the CUDA compiler.
 USUAL_NVCC = Path('/usr/local/cuda/bin/nvcc')
-#: Memory that one compiler takes at most [GiB]; nvcc takes more.
+#: Peak memory of one compiler [GiB]; nvcc takes more.
 _COMPILER_MEMORY = {'cpu': 1.0, 'cuda': 3.0}
 
 
 @dataclass(frozen=True)
 class OperatorTarget:
-    """What the operators of mmcv are compiled for.
+    """The device that the operators of mmcv are compiled for.
 
     Args:
         tag: Part of the wheel folder's name, such as ``cpu`` or ``cu130-sm90``.
-        why: One sentence for the user.
+        why: A sentence for the user.
         env: Environment of the build.
     """
 
@@ -42,7 +42,7 @@ class OperatorTarget:
 
 
 def operator_target(torch_cuda: str) -> OperatorTarget:
-    """Choose CPU or CUDA from what is visible, and from ``FORCE_CUDA`` (mmcv's own setting).
+    """Choose CPU or CUDA: by the visible GPUs, or by ``FORCE_CUDA``, which mmcv reads too.
 
     Args:
         torch_cuda: The CUDA version that the pinned torch was built with, such as ``13.0``.
@@ -107,7 +107,7 @@ def gpu_capabilities() -> list[str]:
 
 
 def find_nvcc() -> Path | None:
-    """Return the CUDA compiler, where torch looks for it too."""
+    """Return the CUDA compiler, from the places where torch looks for it."""
     homes = [os.environ.get('CUDA_HOME'), os.environ.get('CUDA_PATH')]
     candidates = [Path(home, 'bin', 'nvcc') for home in homes if home]
     on_path = shutil.which('nvcc')
@@ -149,7 +149,7 @@ def library_headers(home: Path, site_packages: Path) -> list[Path]:
 
 
 def check_compiler() -> None:
-    """Make sure that C++ can be compiled against this Python.
+    """Check that C++ can be compiled against this Python.
 
     Raises:
         SetupError: if the compiler or the headers of Python are missing.
@@ -172,10 +172,10 @@ def check_compiler() -> None:
 
 
 def check_space(folder: Path) -> None:
-    """Make sure that the packages fit on the disk.
+    """Check that the packages fit on the disk.
 
     Raises:
-        SetupError: if they do not.
+        SetupError: if there is too little space.
     """
     free = shutil.disk_usage(folder).free / 2**30
     if free < NEEDED_SPACE:
@@ -190,7 +190,7 @@ def cores() -> int:
 
 
 def compile_jobs(cuda: bool) -> int:
-    """Return how many compilers run at once: one a core, as far as memory goes."""
+    """Return how many compilers run at once: one per core, or fewer if memory is short."""
     asked = os.environ.get('MAX_JOBS', '')
     if asked.isdigit() and int(asked) > 0:
         return int(asked)
@@ -199,7 +199,7 @@ def compile_jobs(cuda: bool) -> int:
 
 
 def _output(command: Sequence[str]) -> str:
-    """Return what a command prints, or an empty string if it cannot be run or fails."""
+    """Return the output of a command; an empty string if it cannot be run or fails."""
     try:
         done = subprocess.run(
             command,

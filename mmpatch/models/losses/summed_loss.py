@@ -1,4 +1,4 @@
-"""Losses as functions of sums over pixels, and the stock ones that can be written so."""
+"""Losses as functions of sums over pixels, among them stock losses."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 
 @runtime_checkable
 class SummedLoss(Protocol):
-    """A loss that depends on an image through sums over its pixels alone.
+    """A loss that depends on an image only through sums over its pixels.
 
-    Patches add to the sums one after the other; the value, and its derivative with respect to what
-    any one patch adds, need no more than the sums.
+    Patches add to the sums one after the other. The sums are enough for the value, and for its
+    derivative with respect to the contribution of any patch.
 
     Attributes:
         loss_name: Name in the log.
@@ -26,14 +26,14 @@ class SummedLoss(Protocol):
     normaliser: int | None
 
     def sums(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
-        """What windows with logits (S, C, h, w) and labels (S, h, w) add to the sums; (S, k)."""
+        """Contribution of each window to the sums: (S, C, h, w) and (S, h, w) -> (S, k)."""
 
     def value(self, sums: Tensor) -> Tensor:
-        """The loss from the sums (B, k) over each image."""
+        """The loss from the sums over each image, (B, k)."""
 
 
 class CrossEntropySums:
-    """mmseg's cross entropy, binary or not: the weighted sum over pixels, and what divides it.
+    """mmseg's cross entropy, binary or not, as a weighted sum over pixels and its divisor.
 
     Args:
         loss: The stock loss, with ``reduction='mean'`` and ``avg_non_ignore=True``.
