@@ -22,6 +22,7 @@ class SaysCuda(Tensor):
 def on_bare_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[Tensor], Tensor]:
     """Return what puts a tensor onto the pretended GPU."""
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)  # for mmengine's logger
     monkeypatch.setattr(
         'mmpatch.models.operators.get_compiling_cuda_version', lambda: 'not available'
     )
