@@ -17,6 +17,7 @@ help:  ## List the targets
 	@echo "          ARGS='-m \"not slow\"' more arguments for pytest, the demo or the comparison"
 	@echo "          COMPARISON=--quick   a look at the comparison, in 15 minutes"
 	@echo "          MMPATCH_WHEEL_DIR=... where compiled wheels are kept"
+	@echo "          FORCE_CUDA=1 TORCH_CUDA_ARCH_LIST=9.0   CUDA operators where no GPU is visible (containers)"
 
 env:  ## Make the environment (.venv); compiles mmcv's operators the first time on a machine
 	@$(PYTHON) scripts/setup_env.py --venv "$(VENV)"

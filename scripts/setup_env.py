@@ -4,16 +4,18 @@
 
 Makes ``.venv`` in the checkout, installs the pinned packages of ``requirements/``, compiles the
 operators of mmcv once for all checkouts, and installs mmpatch itself for editing. A second call finds
-all of that done and ends at once; an interrupted one is taken up again. Needs the standard library
-only.
+everything done and ends at once. A call after an interruption goes on where the last one stopped. The
+script needs the standard library only.
 
-Settings:
-    MMPATCH_WHEEL_DIR  where compiled wheels are kept (default: ~/.cache/mmpatch/wheels)
-    MAX_JOBS           how many files are compiled at once (default: one a core)
+Settings (of the environment, or behind ``make env``):
+    MMPATCH_WHEEL_DIR     where compiled wheels are kept (default: ~/.cache/mmpatch/wheels)
+    MAX_JOBS              how many files are compiled at once (default: one per core)
+    FORCE_CUDA            1 compiles CUDA operators where no GPU is visible, as in a container's build
+    TORCH_CUDA_ARCH_LIST  compute capabilities to compile for, such as 8.0;9.0 (default: the visible GPUs')
 """
 
-# No `from __future__ import annotations` and no new syntax in this file: an old Python has to get as
-# far as the message that it is too old.
+# This file has no `from __future__ import annotations` and no new syntax: an old Python must get as far
+# as the message that it is too old.
 import sys
 
 SUPPORTED = ((3, 10), (3, 11), (3, 12))

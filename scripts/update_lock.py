@@ -2,8 +2,8 @@
 
     python3.11 scripts/update_lock.py
 
-pip resolves ``requirements/environment.in`` without installing anything; what the set-up leaves out on
-purpose is taken out again, with everything that only it needs.
+pip resolves ``requirements/environment.in`` without installing anything. Then the packages of
+``LEFT_OUT`` are removed, together with all packages that only they need.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / 'requirements' / 'environment.in'
 #: Compiled by the set-up; nothing else depends on it.
 MMCV = 'onedl-mmcv==2.3.6'
-#: Pinned with ``===``: a wheel of another build, such as ``2.11.0+cpu``, is not the same.
+#: Pinned with ``===``, so that a wheel of another build, such as ``2.11.0+cpu``, does not count.
 EXACT = ('torch', 'torchvision')
 #: PyTorch's CUDA libraries and compiler exist for Linux alone.
 LINUX_ONLY = ('cuda-', 'nvidia-', 'triton')
@@ -44,7 +44,7 @@ def resolve() -> dict[str, Any]:
 
 
 def needed(packages: Mapping[str, Mapping[str, Any]], roots: Iterable[str]) -> set[str]:
-    """Return what is reachable from the roots without going through what is left out."""
+    """Return the names of the roots and of their dependencies, except through ``LEFT_OUT``."""
     found: set[str] = set()
     open_: list[Requirement] = [Requirement(root) for root in roots]
     while open_:

@@ -1,4 +1,4 @@
-"""What the set-up prints, and how it runs commands."""
+"""Messages of the set-up, and the commands that it runs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path
 
 #: ninja's counter, as in ``[12/77] c++ ...``.
 _COUNTER = re.compile(r'\[(\d+)/(\d+)\]')
-#: Of the caller's environment, what would reach into ours.
+#: Variables of the caller's environment that would change what our Python finds.
 _FOREIGN = ('PYTHONPATH', 'PYTHONHOME', 'VIRTUAL_ENV', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_USER')
 
 
 class SetupError(Exception):
-    """What stops the set-up: said in one message that tells what to do."""
+    """Stops the set-up; the message tells the user what to do."""
 
 
 def say(text: str) -> None:
-    """Print one line, at once."""
+    """Print one line, without buffering."""
     print(f'[mmpatch] {text}', flush=True)
 
 
 @contextmanager
 def step(title: str, expected: str) -> Iterator[None]:
-    """Say what is done and how long it should take; afterwards, how long it took."""
+    """Say which step begins and how long it should take; at its end, how long it took."""
     say(f'{title} (expected: {expected})')
     start = time.monotonic()
     yield
@@ -46,20 +46,20 @@ def duration(seconds: float) -> str:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment for a child process, without what belongs to another Python."""
+    """Return the environment for a child process, without variables of another Python."""
     kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     return {**kept, 'PIP_DISABLE_PIP_VERSION_CHECK': '1', **(extra or {})}
 
 
 def run(command: Sequence[str | Path], what: str, log: Path) -> None:
-    """Run a command, its output into ``log`` and, if it fails, the end of that into the error."""
+    """Run a command and write its output to ``log``; an error message quotes the end of the log."""
     run_counted(command, what, log, environment())
 
 
 def run_counted(
     command: Sequence[str | Path], what: str, log: Path, env: Mapping[str, str]
 ) -> None:
-    """Run a command as :func:`run` does, and say how far a compilation got, each tenth of it.
+    """Run a command as :func:`run` does, and report each tenth of a compilation.
 
     Raises:
         SetupError: if the command cannot be started or fails.
@@ -87,7 +87,7 @@ def run_counted(
                         said = tenth
                         say(f'  {counter[1]} of {counter[2]} files')
             except BaseException:
-                # pip's compilers too: they would go on for minutes, for nobody.
+                # The whole group: pip's compilers would go on for minutes after pip has ended.
                 os.killpg(process.pid, signal.SIGTERM)
                 raise
     if process.returncode:

@@ -1,4 +1,4 @@
-"""The set-up from begin to end."""
+"""The set-up from start to end."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from envsetup.packages import Lock, Venv, install_packages
 from envsetup.state import fingerprint, locked
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What has to be importable in the end; mmcv.ops fails if its operators do not fit the torch.
+#: Modules to import at the end; mmcv.ops fails if its operators do not fit the installed torch.
 _MODULES = ('torch', 'torchvision', 'mmcv.ops', 'mmdet', 'mmseg', 'mmpretrain', 'mmpatch')
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Set up; say what was wrong in one message if it cannot be done."""
+    """Set up; print one message if something is wrong."""
     parser = argparse.ArgumentParser(prog='setup_env.py', description='Make the environment.')
     parser.add_argument('--venv', type=Path, default=ROOT / '.venv', help='where to make it')
     options = parser.parse_args(arguments)
@@ -41,12 +41,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Take a request to stop like one from the keyboard, so that child processes are stopped too."""
+    """Treat a request to stop as one from the keyboard, so that child processes stop too."""
     raise KeyboardInterrupt
 
 
 def set_up(venv: Venv) -> None:
-    """Do what is not done yet."""
+    """Run the steps that are not done yet."""
     start = time.monotonic()
     with locked(
         venv.path.with_name(f'{venv.path.name}.lock'), 'Another set-up is at work here ...'
@@ -63,7 +63,7 @@ def set_up(venv: Venv) -> None:
 
 
 def install_project(venv: Venv) -> None:
-    """Install mmpatch for editing, and make sure that everything can be imported."""
+    """Install mmpatch for editing, and check that everything can be imported."""
     wanted = fingerprint(str(ROOT), ROOT / 'setup.py', ROOT / 'mmpatch' / 'version.py')
     links = ROOT / 'mmpatch' / '.mim' / 'configs'
     if venv.state.done('project', wanted) and links.exists():
@@ -81,10 +81,10 @@ def install_project(venv: Venv) -> None:
 
 
 def _import_all(venv: Venv) -> None:
-    """Import the stack in the new environment.
+    """Import all packages in the new environment.
 
     Raises:
-        SetupError: if something cannot be imported.
+        SetupError: if an import fails.
     """
     checked = subprocess.run(
         [str(venv.python), '-c', f'import {", ".join(_MODULES)}'],

@@ -1,4 +1,4 @@
-"""mmcv with its compiled operators: built once, kept for every checkout."""
+"""Builds mmcv with its operators once, and keeps the wheel for every checkout."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envsetup.console import SetupError, environment, run, run_counted, say, step
-from envsetup.machine import OperatorTarget, check_compiler, compile_jobs
+from envsetup.machine import OperatorTarget, check_compiler, compile_jobs, library_headers
 from envsetup.packages import Lock, Venv
 from envsetup.state import fingerprint, locked
 
-#: The maintained build of mmcv; it comes as source only.
+#: The maintained build of mmcv, which is published as source only.
 DISTRIBUTION = 'onedl-mmcv'
-#: What one core needs for the build [min], measured; CUDA kernels come on top.
+#: Time of the build for the CPU on one core [min], measured.
 _CORE_MINUTES = 26
 
 
 @dataclass(frozen=True)
 class WheelStore:
-    """Where compiled wheels are kept: outside the checkout, for the next one too.
+    """The folder of compiled wheels, outside the checkout, so that the next one finds them too.
 
-    pip's own cache cannot do this: it takes a wheel for reusable whatever torch it was built against.
+    pip's own cache will not do: it reuses a wheel whatever torch it was built against.
     """
 
     root: Path
@@ -43,14 +43,14 @@ class WheelStore:
 
     @property
     def key(self) -> str:
-        """Everything that a compiled wheel depends on, as a folder name."""
+        """The name of the wheel's folder: everything that the build depends on."""
         python = f'cp3{sys.version_info.minor}'
         system = f'{platform.system()}-{platform.machine()}'.lower()
         return f'{python}-torch{self.torch}-{self.target.tag}-{system}'
 
     @property
     def folder(self) -> Path:
-        """The folder of this key."""
+        """The folder of this wheel."""
         return self.root / self.key
 
     def find(self) -> Path | None:
@@ -60,7 +60,7 @@ class WheelStore:
 
 
 def check_buildable(store: WheelStore) -> None:
-    """Check for the compiler before anything is downloaded, if there is something to compile.
+    """Check for a compiler before anything is downloaded, unless the wheel is there already.
 
     Raises:
         SetupError: if the compiler is missing or the store cannot be written.
@@ -78,8 +78,8 @@ def check_buildable(store: WheelStore) -> None:
 
 
 def install_operators(venv: Venv, store: WheelStore) -> None:
-    """Install mmcv for this machine, compiling it if nobody has yet, unless that is done."""
-    # A new environment forgets all steps, and a new lock may bring another mmcv or torch.
+    """Install mmcv for this machine, unless that is done. Compile it if there is no wheel yet."""
+    # A new lock may bring another mmcv or torch, so the step depends on the wheel.
     wheel = store.find()
     if wheel and venv.state.done('operators', _fingerprint(wheel)):
         return
@@ -90,7 +90,7 @@ def install_operators(venv: Venv, store: WheelStore) -> None:
         step(f'Installing {wheel.name}', '5 s'),
         venv.state.doing('operators', _fingerprint(wheel)),
     ):
-        # --ignore-installed: what an interrupted install left cannot be uninstalled.
+        # --ignore-installed: pip cannot uninstall the remains of an interrupted installation.
         run(
             venv.pip('install', '--no-deps', '--no-index', '--ignore-installed', wheel),
             f'installing {wheel}',
@@ -101,15 +101,15 @@ def install_operators(venv: Venv, store: WheelStore) -> None:
 def build(venv: Venv, store: WheelStore) -> Path:
     """Compile mmcv into the store and return the wheel.
 
-    Built beside its place and moved there when whole, under a lock: two set-ups do not build the same
-    thing twice, and none sees half a wheel.
+    The wheel is built beside its place and moved there when it is complete. A lock keeps two set-ups
+    from building the same wheel.
     """
     waiting = f'Another set-up is compiling for {store.key}; waiting for it ...'
     with locked(store.root / f'{store.key}.lock', waiting):
         ready = store.find()
         if ready:
             return ready
-        for left in store.root.glob(f'.{store.key}.*'):  # of builds that were killed
+        for left in store.root.glob(f'.{store.key}.*'):  # remains of killed builds
             shutil.rmtree(left, ignore_errors=True)
         part = Path(tempfile.mkdtemp(prefix=f'.{store.key}.', dir=store.root))
         try:
@@ -131,10 +131,15 @@ def build(venv: Venv, store: WheelStore) -> Path:
 
 
 def _compile(venv: Venv, store: WheelStore, folder: Path, jobs: int) -> None:
-    """Let pip build the wheel from source, against the torch of the environment."""
+    """Let pip build the wheel from source, with the torch of the environment."""
     arguments = ('wheel', '-v', '--no-deps', '--no-build-isolation', '--no-cache-dir')
     path = f'{venv.path / "bin"}{os.pathsep}{os.environ.get("PATH", os.defpath)}'  # for ninja
     settings = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(jobs), 'PATH': path, **store.target.env}
+    if store.target.is_cuda:
+        # CPATH comes after the toolkit's own folders: it fills gaps and hides nothing.
+        headers = library_headers(Path(settings['CUDA_HOME']), venv.site_packages)
+        given = filter(None, [os.environ.get('CPATH')])
+        settings['CPATH'] = os.pathsep.join([*given, *map(str, headers)])
     run_counted(
         venv.pip(
             *arguments,
@@ -148,13 +153,13 @@ def _compile(venv: Venv, store: WheelStore, folder: Path, jobs: int) -> None:
 
 
 def _check_operators(wheel: Path) -> None:
-    """Make sure that the wheel has its compiled part: without torch, mmcv's build leaves it out."""
+    """Check that the wheel has its compiled part: mmcv's build leaves it out without torch."""
     with zipfile.ZipFile(wheel) as archive:
         if not any(name.startswith('mmcv/_ext') for name in archive.namelist()):
             raise SetupError(f'{wheel.name} came out without compiled operators (mmcv/_ext).')
 
 
 def _fingerprint(wheel: Path) -> str:
-    """Tell wheels apart without reading them."""
+    """Return a fingerprint of a wheel without reading all of it."""
     stat = wheel.stat()
     return fingerprint(str(wheel), stat.st_size, stat.st_mtime_ns)

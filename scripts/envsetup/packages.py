@@ -14,9 +14,9 @@ from envsetup.console import SetupError, environment, run, say, step
 from envsetup.machine import check_space
 from envsetup.state import State, fingerprint
 
-#: Needed before anything that is built from source: pip then builds with these and nothing else.
+#: Packages that builds from source need. pip installs them first and builds with them.
 _BUILD_TOOLS = ('pip', 'setuptools', 'wheel', 'packaging', 'click', 'ninja')
-#: Dependencies that the lock leaves out on purpose (requirements/README.md says why).
+#: Dependencies that are not in the lock (requirements/README.md says why).
 LEFT_OUT = ('imagecorruptions-imaug', 'opencv-python', 'opendatalab')
 
 
@@ -33,14 +33,14 @@ class Lock:
 
     @property
     def text(self) -> str:
-        """Everything that the file says."""
+        """The content of the file."""
         return self.path.read_text(encoding='utf-8')
 
     def pin(self, name: str) -> str:
         """Return the pinned version of a package.
 
         Raises:
-            SetupError: if the lock does not have it.
+            SetupError: if the lock does not name the package.
         """
         found = re.search(
             rf'^(?:# )?{re.escape(name)}={{2,3}}([^\s;]+)', self.text, flags=re.MULTILINE
@@ -52,7 +52,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Venv:
-    """A virtual environment of ours."""
+    """A virtual environment that this set-up makes."""
 
     path: Path
 
@@ -62,13 +62,18 @@ class Venv:
         return self.path / 'bin' / 'python'
 
     @property
+    def site_packages(self) -> Path:
+        """The folder of its packages."""
+        return self.path / 'lib' / f'python3.{sys.version_info.minor}' / 'site-packages'
+
+    @property
     def notes(self) -> Path:
-        """The folder for state and logs; also what tells that the environment is ours."""
+        """The folder for state and logs, which also marks the environment as ours."""
         return self.path / '.mmpatch'
 
     @property
     def log(self) -> Path:
-        """Everything that the commands printed."""
+        """The output of all commands."""
         return self.notes / 'setup.log'
 
     @property
@@ -82,10 +87,10 @@ class Venv:
 
 
 def check_venv_module() -> None:
-    """Make sure that this Python can make environments.
+    """Check that this Python can make environments.
 
     Raises:
-        SetupError: if it cannot (Debian has that in a package of its own).
+        SetupError: if a module is missing (Debian has them in a package of their own).
     """
     if not all(map(importlib.util.find_spec, ('venv', 'ensurepip'))):
         name = f'python3.{sys.version_info.minor}-venv'
@@ -96,7 +101,7 @@ def check_venv_module() -> None:
 
 
 def install_packages(venv: Venv, lock: Lock) -> None:
-    """Make the environment and install what the lock says, unless that is done."""
+    """Make the environment and install the packages of the lock, unless that is done."""
     made_from = fingerprint(sys.version, sys.executable, str(venv.path))
     wanted = fingerprint(made_from, lock.path)
     if venv.state.done('packages', wanted) and venv.python.exists():
@@ -113,7 +118,7 @@ def install_packages(venv: Venv, lock: Lock) -> None:
         ),
         venv.state.doing('packages', wanted),
     ):
-        # --no-deps: the lock is complete, and what it leaves out is left out on purpose.
+        # --no-deps: pip would add the packages that the lock leaves out on purpose.
         common = ('install', '--no-deps', '--progress-bar', 'off')
         run(venv.pip(*common, *tools), 'installing the build tools', venv.log)
         run(
@@ -125,11 +130,11 @@ def install_packages(venv: Venv, lock: Lock) -> None:
 
 
 def _make(venv: Venv, made_from: str) -> None:
-    """Make an empty environment, unless there is a sound one to be brought up to date."""
+    """Make an empty environment, unless there is a sound one that can be updated."""
     if venv.path.exists() and not venv.notes.is_dir() and any(venv.path.iterdir()):
         raise SetupError(
             f'{venv.path} exists and was not made by this set-up. Move it away, or choose another '
-            'place: `make VENV=...`.'
+            'folder: `make VENV=...`.'
         )
     state = venv.state
     if state.done('venv', made_from) and not state.cut_off('packages') and venv.python.exists():
@@ -137,13 +142,13 @@ def _make(venv: Venv, made_from: str) -> None:
     if state.cut_off('packages'):
         say('The last set-up was cut off while it installed packages: starting again.')
     shutil.rmtree(venv.path, ignore_errors=True)
-    # The mark comes first: also a half-made environment has to be known as ours.
+    # The mark comes first, so that the next call knows a half-made environment as ours.
     with State(venv.notes / 'state.json').doing('venv', made_from):
         run([sys.executable, '-m', 'venv', venv.path], 'making the environment', venv.log)
 
 
 def _report_conflicts(venv: Venv) -> None:
-    """Let pip check the set; say what it finds beyond what is left out on purpose."""
+    """Let pip check the packages; report conflicts, except for packages left out on purpose."""
     checked = subprocess.run(
         [str(part) for part in venv.pip('check')],
         capture_output=True,

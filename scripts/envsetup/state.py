@@ -1,4 +1,4 @@
-"""What has been done already, and who is at it now."""
+"""Keeps which steps are done, and locks out a second set-up."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from pathlib import Path
 
 from envsetup.console import say
 
-#: Stands for a step that was begun and not ended.
+#: Fingerprint of a step that began and did not end.
 _BEGUN = 'begun'
 
 
 class State:
-    """Fingerprints of the steps that are done, kept in a small file.
+    """Fingerprints of the steps that are done, in a small file.
 
-    A step is redone when its fingerprint is not the kept one: because what it depends on has changed,
-    or because the last attempt was cut off.
+    A step is repeated if its fingerprint changed, or if the last attempt was cut off.
 
     Args:
-        path: The JSON file; made with the first step.
+        path: The JSON file. The first step makes it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,16 +33,16 @@ class State:
             self._steps = {}
 
     def done(self, name: str, fingerprint: str) -> bool:
-        """Tell whether the step was ended with this fingerprint."""
+        """Tell whether the step ended with this fingerprint."""
         return self._steps.get(name) == fingerprint
 
     def cut_off(self, name: str) -> bool:
-        """Tell whether the step was begun and never ended."""
+        """Tell whether the step began and did not end."""
         return self._steps.get(name) == _BEGUN
 
     @contextmanager
     def doing(self, name: str, fingerprint: str) -> Iterator[None]:
-        """Note the begin of a step, and its end if it ends well."""
+        """Note the start of a step, and its end if it succeeds."""
         self._write(name, _BEGUN)
         yield
         self._write(name, fingerprint)
@@ -57,7 +56,7 @@ class State:
 
 
 def fingerprint(*parts: object) -> str:
-    """Return a short hash of values; of a path, the content."""
+    """Return a short hash of values, and of the contents of files."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.read_bytes() if isinstance(part, Path) else str(part).encode()
@@ -67,9 +66,9 @@ def fingerprint(*parts: object) -> str:
 
 @contextmanager
 def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Hold a file lock; while somebody else does, say so and wait.
+    """Hold a file lock. While another process holds it, say so and wait.
 
-    The system lets go of it when the process ends, however it ends.
+    The system releases the lock when the process ends, however it ends.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open('w') as handle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -79,6 +80,22 @@ def test_build_leaves_the_wheel_and_nothing_else(
 
     build(Venv(tmp_path / 'venv'), store)
     assert len(pip.calls) == 1
+
+
+def test_cuda_build_gets_the_headers_that_the_toolkit_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip = FakePip('mmcv/_ext.cpython-311-x86_64-linux-gnu.so')
+    monkeypatch.setattr(operators, 'run_counted', pip)
+    monkeypatch.setenv('CPATH', '/of/the/user')
+    venv = Venv(tmp_path / 'venv')
+    headers = venv.site_packages / 'nvidia' / 'cu13' / 'include'
+    headers.mkdir(parents=True)
+    target = OperatorTarget('cu130-sm90', 'why', {'CUDA_HOME': str(tmp_path / 'cuda')})
+
+    build(venv, WheelStore(tmp_path / 'wheels', '2.3.6', '2.11.0', target))
+    _, env = pip.calls[0]
+    assert env['CPATH'].split(os.pathsep) == ['/of/the/user', str(headers)]
 
 
 def test_wheel_without_operators_is_not_kept(

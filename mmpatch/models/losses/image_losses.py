@@ -1,4 +1,4 @@
-"""The losses of a batch of images of which only a part is in memory."""
+"""The losses of a batch of images that are never in memory as a whole."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Sums = tuple[Tensor, ...]
 
 
 class ImageLosses:
-    """Losses that depend on images through sums over their pixels.
+    """Losses that depend on images only through sums over their pixels.
 
     Args:
-        losses: The losses.
+        losses: The losses, each as a function of its sums.
     """
 
     def __init__(self, losses: Sequence[SummedLoss]) -> None:
@@ -27,7 +27,7 @@ class ImageLosses:
     def sums(
         self, logits: Tensor, labels: Tensor, images: Tensor, count: int, ignore_index: int
     ) -> Sums:
-        """What windows add to the sums of their images.
+        """Contribution of windows to the sums of their images.
 
         Args:
             logits: (S, C, h, w).
@@ -46,7 +46,7 @@ class ImageLosses:
         return tuple(sums)
 
     def normalisers(self, totals: Sums) -> Tensor:
-        """What divides the losses of a batch, averaged over ranks; one number a loss that has it.
+        """Divisors of a batch's losses, averaged over ranks; one number per loss that has one.
 
         Every rank has to call this equally often.
         """
@@ -55,13 +55,15 @@ class ImageLosses:
         return own
 
     def normalised(self, totals: Sums, normalisers: Tensor) -> Sums:
-        """Totals of this rank's batch, divided by what all ranks have instead of by its own."""
-        factors = iter(normalisers / self._own_normalisers(totals).clamp(min=1))
+        """Totals of this rank's batch with the divisors of all ranks in place of its own."""
+        shared = iter(normalisers)
         result = []
         for loss, total in zip(self.losses, totals):
             total = total.clone()
             if loss.normaliser is not None:
-                total[:, loss.normaliser] *= next(factors)
+                # The loss divides by the sum over images, so any split of that sum will do. A
+                # factor on each image's own would fail where a rank has no valid pixel.
+                total[:, loss.normaliser] = next(shared) / len(total)
             result.append(total)
         return tuple(result)
 
@@ -73,15 +75,15 @@ class ImageLosses:
         return values
 
     def shares(self, sums: Sums, totals: Sums, share: float) -> dict[str, Tensor]:
-        """The losses of whole images, live in what some windows add to them.
+        """The losses of whole images, with the gradient that flows through some windows.
 
         Args:
-            sums: What the windows add, with gradient.
-            totals: The sums over whole images, without.
-            share: Share of the patches that the windows are.
+            sums: Contribution of these windows, with gradient.
+            totals: Sums over whole images, without gradient.
+            share: Number of these windows, divided by the number of all windows.
 
         Returns:
-            Values times ``share``, so that those of all windows add up to the losses. Their
+            Values times ``share``, so that the values of all windows add up to the losses. The
             gradient is not scaled: it is the part that flows through these windows.
         """
         live = tuple(total + own - own.detach() for total, own in zip(totals, sums))

@@ -1,4 +1,4 @@
-"""Losses as functions of sums over pixels, and the stock ones that can be written so."""
+"""Losses as functions of sums over pixels, among them stock losses."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 
 @runtime_checkable
 class SummedLoss(Protocol):
-    """A loss that depends on an image through sums over its pixels alone.
+    """A loss that depends on an image only through sums over its pixels.
 
-    Patches add to the sums one after the other; the value, and its derivative with respect to what
-    any one patch adds, need no more than the sums.
+    Patches add to the sums one after the other. The sums are enough for the value, and for its
+    derivative with respect to the contribution of any patch.
 
     Attributes:
         loss_name: Name in the log.
@@ -26,14 +26,14 @@ class SummedLoss(Protocol):
     normaliser: int | None
 
     def sums(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
-        """What windows with logits (S, C, h, w) and labels (S, h, w) add to the sums; (S, k)."""
+        """Contribution of each window to the sums: (S, C, h, w) and (S, h, w) -> (S, k)."""
 
     def value(self, sums: Tensor) -> Tensor:
-        """The loss from the sums (B, k) over each image."""
+        """The loss from the sums over each image, (B, k)."""
 
 
 class CrossEntropySums:
-    """mmseg's cross entropy, binary or not: the weighted sum over pixels, and what divides it.
+    """mmseg's cross entropy, binary or not, as a weighted sum over pixels and its divisor.
 
     Args:
         loss: The stock loss, with ``reduction='mean'`` and ``avg_non_ignore=True``.
@@ -55,7 +55,7 @@ class CrossEntropySums:
         self.loss_name: str = loss.loss_name
 
     def sums(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
-        """The weighted loss, and the weights, summed over each window; (S, 2)."""
+        """Weighted loss and weights, each summed over each window; (S, 2)."""
         valid = labels != ignore_index
         if not bool(valid.any()):
             return torch.stack([logits.flatten(1).sum(1) * 0, valid.flatten(1).sum(1)], dim=1)
@@ -76,10 +76,10 @@ class CrossEntropySums:
 
 
 class PixelAccuracy:
-    """Share of the pixels with the right class, for the log [%].
+    """Share of pixels with the correct class, for the log [%].
 
     Args:
-        threshold: Above which probability a pixel is foreground, with one output channel.
+        threshold: With one output channel, pixels above this probability are foreground.
     """
 
     loss_name = 'acc_seg'
@@ -90,7 +90,7 @@ class PixelAccuracy:
 
     @torch.no_grad()
     def sums(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
-        """Right pixels and all pixels of each window; (S, 2)."""
+        """Number of correct pixels and of valid pixels in each window; (S, 2)."""
         binary = logits.shape[1] == 1
         predicted = logits[:, 0].sigmoid() > self.threshold if binary else logits.argmax(dim=1)
         valid = labels != ignore_index
@@ -104,10 +104,10 @@ class PixelAccuracy:
 
 
 def summed(loss: Any) -> SummedLoss:
-    """A decode head's loss as a function of sums over pixels.
+    """Return a decode head's loss as a function of sums over pixels.
 
     Raises:
-        TypeError: If it is not known how to write it so.
+        TypeError: If the loss has no such form that we know.
     """
     if isinstance(loss, SummedLoss):
         return loss
