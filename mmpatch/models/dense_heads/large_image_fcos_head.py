@@ -9,18 +9,31 @@ from mmdet.models.dense_heads import FCOSHead
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmpatch.models.operators import with_portable_nms
 from mmpatch.registry import MODELS
 
 #: (point, object) pairs assigned at once; about 12 float tensors of this size are held.
 PAIRS_AT_ONCE = 1 << 20
+
+#: FCOS's focal loss, which runs on every GPU and in every precision.
+FOCAL_LOSS = dict(
+    type='mmpatch.PatchFocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0
+)
 
 
 @MODELS.register_module()
 class LargeImageFCOSHead(FCOSHead):
     """mmdet's :class:`FCOSHead` with bounded memory in target assignment and exact NMS.
 
-    Takes the same arguments and gives the same losses. Use it for stock FCOS on large images too.
+    Takes the same arguments and gives the same losses. mmdet's ``FocalLoss`` is replaced by
+    :class:`mmpatch.PatchFocalLoss`. Use this head for stock FCOS on large images too.
     """
+
+    def __init__(self, *args: Any, loss_cls: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        loss_cls = dict(loss_cls or FOCAL_LOSS)
+        if loss_cls['type'] in ('FocalLoss', 'mmdet.FocalLoss'):
+            loss_cls['type'] = FOCAL_LOSS['type']
+        super().__init__(*args, loss_cls=loss_cls, **kwargs)
 
     def _get_targets_single(
         self,
@@ -67,6 +80,7 @@ class LargeImageFCOSHead(FCOSHead):
         mmcv's batched NMS keeps classes apart by shifting their boxes by multiples of the image
         side, which in fp32 costs whole pixels where images and class counts are large.
         """
+        cfg = with_portable_nms(cfg)
         parts = []
         for label in results.labels.unique().tolist():
             part = results[results.labels == label]

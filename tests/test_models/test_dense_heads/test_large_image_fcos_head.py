@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+import torchvision.ops
 from mmdet.models.dense_heads import FCOSHead
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
 from mmpatch.models.dense_heads import LargeImageFCOSHead, large_image_fcos_head
+from mmpatch.models.losses import PatchFocalLoss
 
 
 def head_of(cls: type[FCOSHead], **kwargs: Any) -> FCOSHead:
@@ -94,3 +97,36 @@ def test_nothing_found() -> None:
     )
     cfg = ConfigDict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=10, min_bbox_size=-1)
     assert len(head._bbox_post_process(empty, cfg, rescale=False, img_meta={})) == 0
+
+
+@pytest.mark.parametrize('loss_cls', [None, dict(type='FocalLoss', gamma=1.5)])
+def test_the_focal_loss_runs_on_every_gpu(loss_cls: dict[str, Any] | None) -> None:
+    head = head_of(LargeImageFCOSHead, loss_cls=loss_cls)
+    assert type(head.loss_cls) is PatchFocalLoss
+    assert head.loss_cls.gamma == (1.5 if loss_cls else head_of(FCOSHead).loss_cls.gamma)
+
+
+def test_another_loss_stays() -> None:
+    loss = dict(type='CrossEntropyLoss', use_sigmoid=True)
+    assert type(head_of(LargeImageFCOSHead, loss_cls=loss).loss_cls).__name__ == 'CrossEntropyLoss'
+
+
+def test_post_processing_on_a_gpu_that_mmcv_was_not_compiled_for(
+    on_bare_gpu: Callable[[torch.Tensor], torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchvision's operator is asked, once for each class, and finds the same boxes."""
+    head = head_of(LargeImageFCOSHead)
+    cfg = ConfigDict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100)
+
+    def found(move: Callable[[torch.Tensor], torch.Tensor]) -> InstanceData:
+        results = objects(60)
+        results.scores = move(torch.linspace(0.1, 0.9, 60))
+        results.bboxes = move(results.bboxes)
+        return head._bbox_post_process(results, cfg, img_meta={})
+
+    expected = found(lambda tensor: tensor)
+    asked: list[int] = []
+    original = torchvision.ops.nms
+    monkeypatch.setattr(torchvision.ops, 'nms', lambda *args: asked.append(1) or original(*args))
+    got = found(on_bare_gpu)
+    assert len(asked) == 4 and torch.equal(got.bboxes, expected.bboxes)
