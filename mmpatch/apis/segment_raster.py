@@ -99,7 +99,7 @@ def draw_overlay(
         meta: ``classes`` and ``palette``, if they are known.
         side: Longer side of a panel at most [px].
     """
-    mask = RasterImage(labels)
+    mask = RasterImage(labels, fill=None)
     height, width = image.shape[1:]
     shrink = max(1.0, max(height, width) / side)
     overview = image.view((0, 0, width, height), (round(height / shrink), round(width / shrink)))
