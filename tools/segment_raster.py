@@ -21,6 +21,14 @@ from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.utils import load_config
 
 
+def number_or_word(text: str) -> float | str:
+    """A number if the text is one, else the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def main() -> None:
     """Load the model, segment, write."""
     parser = argparse.ArgumentParser(
@@ -34,6 +42,12 @@ def main() -> None:
     parser.add_argument(
         '--bands', type=int, nargs='+', help='numbers of the bands to use, from 0; default: all'
     )
+    parser.add_argument(
+        '--fill',
+        type=number_or_word,
+        default='mean',
+        help='value of pixels without data, as in training; default: the mean of their band',
+    )
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
     args = parser.parse_args()
@@ -44,7 +58,7 @@ def main() -> None:
     model.to(args.device).eval()
     meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
     try:
-        image = RasterImage(args.image, args.bands)
+        image = RasterImage(args.image, args.bands, fill=args.fill)
         segment_raster(model, image, args.out, meta.get('palette'))
         if args.overlay is not None:
             draw_overlay(image, args.out, args.overlay, meta)
