@@ -59,4 +59,7 @@ def test_a_slide_in_its_file_is_classified_as_in_memory(slide: Path) -> None:
     model.train()
     data = dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
     data = model.data_preprocessor(data, True)
-    model.loss(data['inputs'], data['data_samples'])['loss'].backward()
+    losses = [
+        model.loss([pixels], data['data_samples'])['loss'] for pixels in (*data['inputs'], whole)
+    ]
+    assert losses[0] == losses[1] and losses[0] > 0
