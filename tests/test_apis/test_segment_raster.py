@@ -14,11 +14,14 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
+from mmengine.config import Config
+from mmengine.registry import TRANSFORMS
 from PIL import Image
 
 from mmpatch.apis import draw_overlay, segment_raster
 from mmpatch.apis import segment_raster as module
 from mmpatch.datasets.raster_image import RasterImage
+from mmpatch.testing import load_tool
 from mmpatch.testing.tiny_detector import image
 from mmpatch.testing.tiny_segmentor import DEEPLABV3, UNET, build_segmentor, segmentor_cfg
 
@@ -213,6 +216,40 @@ def test_rows_of_another_setting_are_refused(
 
 def _full_disk(path: Path, labels: np.ndarray) -> None:
     raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L'])
+@pytest.mark.parametrize(
+    'reader',
+    [
+        dict(type='LoadImageFromFile', _scope_='mmpatch'),
+        dict(type='LoadImageFromFile', color_type='unchanged'),
+        dict(type='mmpatch.PackRasterScene', bands=[0], fill=3.0),
+    ],
+)
+def test_the_tool_reads_as_the_test_pipeline_does(
+    tmp_path: Path, mode: str, reader: dict[str, Any]
+) -> None:
+    pixels = np.random.default_rng(0).integers(1, 255, (20, 30, 4), dtype=np.uint8)
+    path = tmp_path / 'a.png'
+    Image.fromarray(pixels, 'RGBA').convert(mode).save(path)
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=[reader]))))
+    step = TRANSFORMS.build(dict(reader))(dict(img_path=str(path)))
+    bands, fill = load_tool('segment_raster').reading_of(cfg, RasterImage(path).shape[0])
+    found = RasterImage(path, bands, fill=fill)[:, :, :].numpy()
+    if 'inputs' in step:
+        assert np.array_equal(found, step['inputs'][:, :, :]) and fill == 3
+    else:
+        expected = step['img'] if step['img'].ndim == 3 else step['img'][..., None]
+        assert np.array_equal(found, expected.transpose(2, 0, 1))
+
+
+def test_the_tool_without_a_pipeline_that_it_knows() -> None:
+    reading_of = load_tool('segment_raster').reading_of
+    assert reading_of(Config(dict()), 3) == (None, 'mean')
+    pipeline = [dict(type='LoadMultipleRSImageFromFile')]
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    assert reading_of(cfg, 3) == (None, 'mean')
 
 
 @pytest.mark.slow
