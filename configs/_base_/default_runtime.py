@@ -8,10 +8,11 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmpatch.SafeCheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='DetVisualizationHook'),
+    visualization=dict(type='mmpatch.PatchDetVisualizationHook'),
 )
 custom_hooks = [
     dict(type='NumClassCheckHook'),
+    dict(type='mmpatch.DataCheckHook'),
     dict(type='mmpatch.CheckpointGuardHook'),
     dict(type='mmpatch.MemoryHook'),
 ]

@@ -2,7 +2,11 @@
 _base_ = ['default_runtime.py']
 default_scope = 'mmseg'
 default_hooks = dict(visualization=dict(_delete_=True, type='mmpatch.PatchSegVisualizationHook'))
-custom_hooks = [dict(type='mmpatch.CheckpointGuardHook'), dict(type='mmpatch.MemoryHook')]
+custom_hooks = [
+    dict(type='mmpatch.DataCheckHook'),
+    dict(type='mmpatch.CheckpointGuardHook'),
+    dict(type='mmpatch.MemoryHook'),
+]
 visualizer = dict(
     _delete_=True,
     type='mmpatch.PatchSegVisualizer',

@@ -20,6 +20,7 @@ import rasterio
 import torch
 from rasterio.shutil import copy
 from rasterio.windows import Window
+from torch import nn
 
 from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.models.segmentors import PatchSegmentor
@@ -27,6 +28,12 @@ from mmpatch.utils.files import write_atomic
 from mmpatch.visualization.mask_page import draw_mask_page, visible, visible_range
 
 Labels = npt.NDArray[np.uint8]
+#: Label of pixels without data.
+IGNORED = 255
+#: Attributes of models that change speed and memory, never the result.
+WITHOUT_EFFECT = ('chunk_size', 'training')
+#: Differences that a message lists.
+SHOWN = 5
 
 
 def segment_raster(
@@ -38,9 +45,10 @@ def segment_raster(
 ) -> None:
     """Segment an image row of patches by row of patches, and write a tiled GeoTIFF or PNG of labels.
 
-    Rows are kept in a folder beside the output until all are there; an interrupted run goes on
-    with the first row that is missing, and ends with the same file. Coordinate system and
-    transform of the image are kept.
+    Rows are kept in a folder beside the output until all are there. An interrupted run goes on with
+    the first row that is missing, and ends with the same file. Coordinate system and transform of the
+    image are kept. Pixels that have no data in any band of the image get the label 255, which the file
+    declares as its nodata value.
 
     Args:
         model: In evaluation mode, on its device.
@@ -50,7 +58,7 @@ def segment_raster(
         say: Takes lines on the progress.
 
     Raises:
-        ValueError: If rows are there that another model or image gave.
+        ValueError: If rows are there that another model, image, or setting gave.
         OSError: If the disk is full; finished rows stay.
     """
     image.advise_tiling()
@@ -65,7 +73,7 @@ def segment_raster(
         say(f'{done} of {grid.rows} rows of patches are there already')
     first, start = done + 1, time.monotonic()
     try:
-        for labels in _rows(model, batch, done):
+        for labels in _rows(model, image, batch, done):
             _save(folder / f'{done}.npz', labels)
             done += 1
             if done == first:  # it took the start as well: the next ones say how long a row takes
@@ -75,7 +83,7 @@ def segment_raster(
             left = (time.monotonic() - start) / (done - first) * (grid.rows - done)
             say(f'row {done} of {grid.rows}, {_duration(left)} left')
         strips = (np.load(folder / f'{row}.npz')['labels'] for row in range(grid.rows))
-        _write(out, strips, image.profile, palette)
+        _write(out, strips, image, palette)
     except OSError as error:
         if error.errno != errno.ENOSPC and 'space' not in str(error):
             raise
@@ -99,7 +107,7 @@ def draw_overlay(
         meta: ``classes`` and ``palette``, if they are known.
         side: Longer side of a panel at most [px].
     """
-    mask = RasterImage(labels)
+    mask = RasterImage(labels, fill=None)
     height, width = image.shape[1:]
     shrink = max(1.0, max(height, width) / side)
     overview = image.view((0, 0, width, height), (round(height / shrink), round(width / shrink)))
@@ -115,7 +123,7 @@ def draw_overlay(
     mmcv.imwrite(page[..., ::-1], str(out))
 
 
-def _rows(model: PatchSegmentor, batch: Any, first: int) -> Iterator[Labels]:
+def _rows(model: PatchSegmentor, image: RasterImage, batch: Any, first: int) -> Iterator[Labels]:
     """Labels (P or less, W) of each row of patches from row ``first`` on."""
     grid, side = batch.grids[0], batch.patch_size
     if first == grid.rows:
@@ -135,6 +143,10 @@ def _rows(model: PatchSegmentor, batch: Any, first: int) -> Iterator[Labels]:
                 missing[row] = cols
             place = rows[row][:, col * side : (col + 1) * side]
             place[:] = labels[: place.shape[0], : place.shape[1]]
+            if image.may_lack_data:
+                left, top = col * side, row * side
+                region = (left, top, left + place.shape[1], top + place.shape[0])
+                place[image.lacks_data(region)] = IGNORED
             missing[row] -= 1
         while missing.get(following) == 0:
             yield rows.pop(following)
@@ -146,11 +158,18 @@ def _claim(folder: Path, identity: dict[str, Any], out: Path) -> None:
     note = folder / 'made_from.json'
     if note.is_file():
         found = json.loads(note.read_text())
-        different = [key for key in identity if found.get(key) != identity[key]]
+        different = [key for key in ('model', 'image') if found.get(key) != identity[key]]
+        before, now = found.get('settings', {}), identity['settings']
+        different += [
+            f'{name} ({before.get(name)!r}, now {now.get(name)!r})'
+            for name in sorted({*before, *now})
+            if before.get(name) != now.get(name)
+        ]
         if different:
             raise ValueError(
-                f'{folder} holds rows of an interrupted run with another {" and ".join(different)}'
-                f': remove the folder to start anew, or write to another file than {out}'
+                f'{folder} holds rows of an interrupted run with another '
+                f'{", ".join(different[:SHOWN])}: remove the folder to start anew, or write to '
+                f'another file than {out}'
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -158,14 +177,32 @@ def _claim(folder: Path, identity: dict[str, Any], out: Path) -> None:
 
 
 def _identity(model: PatchSegmentor, image: RasterImage) -> dict[str, Any]:
-    digest = hashlib.sha256(repr((model.patch_size, model.halo, image.bands)).encode())
-    for name, value in model.state_dict().items():
-        digest.update(
-            name.encode() + value.cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes()
-        )
+    """All that labels depend on, as JSON holds it: weights, image, and settings of both."""
+    digest = hashlib.sha256()
+    buffers = model.named_buffers()  # those that are not saved as well: means, standard deviations
+    for name, value in (*model.named_parameters(), *buffers):
+        raw = value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes()
+        digest.update(name.encode() + raw)
     status = os.stat(image.path)
     file = [os.path.abspath(image.path), status.st_size, status.st_mtime_ns]
-    return {'model': digest.hexdigest(), 'image': file}
+    settings = _settings(model) | {'bands': image.bands, 'fill': image.fill}
+    identity = {'model': digest.hexdigest(), 'image': file, 'settings': settings}
+    found: dict[str, Any] = json.loads(json.dumps(identity))
+    return found
+
+
+def _settings(model: nn.Module) -> dict[str, Any]:
+    """Plain attributes of all modules by their dotted names: ``blend``, ``aggregator.fusion`` and more.
+
+    What the constructor of a module keeps is what its result depends on beside weights. A list of
+    names here would miss the next setting that somebody adds.
+    """
+    return {
+        f'{prefix}.{name}'.lstrip('.'): value
+        for prefix, module in model.named_modules()
+        for name, value in vars(module).items()
+        if isinstance(value, (bool, int, float, str, type(None))) and name not in WITHOUT_EFFECT
+    }
 
 
 def _save(path: Path, labels: Labels) -> None:
@@ -177,7 +214,7 @@ def _save(path: Path, labels: Labels) -> None:
 def _write(
     out: Path,
     strips: Iterator[Labels],
-    profile: dict[str, Any],
+    image: RasterImage,
     palette: Sequence[Sequence[int]] | None,
 ) -> None:
     part = out.with_name(f'.{out.name}.part')
@@ -186,10 +223,11 @@ def _write(
         driver='GTiff',
         dtype='uint8',
         count=1,
-        width=profile['width'],
-        height=profile['height'],
-        crs=profile.get('crs'),
-        transform=profile.get('transform'),
+        width=image.shape[2],
+        height=image.shape[1],
+        crs=image.profile.get('crs'),
+        transform=image.profile.get('transform'),
+        nodata=IGNORED if image.may_lack_data else None,
         tiled=True,
         blockxsize=256,
         blockysize=256,
@@ -199,13 +237,16 @@ def _write(
     try:
         with rasterio.open(part, 'w', **settings) as target:
             if palette is not None:
-                target.write_colormap(1, {i: (*map(int, c), 255) for i, c in enumerate(palette)})
+                colours = {i: (*map(int, c), 255) for i, c in enumerate(palette)}
+                target.write_colormap(1, {**colours, IGNORED: (0, 0, 0, 0)})
             top = 0
             for labels in strips:
                 target.write(labels, 1, window=Window(0, top, labels.shape[1], labels.shape[0]))
                 top += labels.shape[0]
         if out.suffix.lower() == '.png':  # its rows can only be written from first to last
-            copy(part, png, driver='PNG', worldfile='NO')
+            # PNG has no place for coordinates; GDAL would leave them in a file beside it.
+            with rasterio.Env(GDAL_PAM_ENABLED='NO'):
+                copy(part, png, driver='PNG', worldfile='NO')
             os.replace(png, part)
         os.replace(part, out)
     finally:

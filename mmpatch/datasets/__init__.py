@@ -5,9 +5,16 @@ from .patch_csv_dataset import PandaDataset, PatchCsvDataset, UltraMNISTDataset
 from .patch_seg_dataset import PatchSegDataset
 from .sodad_dataset import SODADDataset
 from .tju_dhd_dataset import TJUDHDPedestrianDataset, TJUDHDTrafficDataset
-from .transforms import LoadPatchImage, LoadSlide, PackRasterScene, PackRasterSlide
+from .transforms import (
+    InferencerLoader,
+    LoadPatchImage,
+    LoadSlide,
+    PackRasterScene,
+    PackRasterSlide,
+)
 
 __all__ = [
+    'InferencerLoader',
     'LoadPatchImage',
     'LoadSlide',
     'PackRasterScene',

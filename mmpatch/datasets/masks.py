@@ -29,7 +29,7 @@ def require_labels(masks: Sequence[str], ignored: int | None) -> None:
     """
     found: set[int] = set()
     for path in masks:
-        mask = RasterImage(path)
+        mask = RasterImage(path, fill=None)
         if mask.shape[0] != 1:
             raise ValueError(
                 f'the mask {path} has {mask.shape[0]} bands, expected one that holds numbers of '

@@ -10,6 +10,8 @@ from mmdet.datasets.api_wrappers import COCO
 from mmengine.logging import print_log
 
 from mmpatch.datasets.box_check import BoxCheck
+from mmpatch.datasets.coco_check import check_ids
+from mmpatch.datasets.metainfo import check_metainfo
 from mmpatch.datasets.missing_data import require_file, require_folder
 from mmpatch.registry import DATASETS
 
@@ -20,7 +22,7 @@ class PatchCocoDataset(CocoDataset):
 
     mmdet leaves out, without a word, boxes outside the image, boxes marked ``ignore``, and all
     annotations if the category names do not match. Here missing files, invalid boxes and category
-    names that do not fit are errors when the annotations are loaded, and annotations marked
+    names or ids that do not fit are errors when the annotations are loaded, and annotations marked
     ``ignore`` become ignore regions, as ``iscrowd`` ones do. Annotations may lack ``segmentation``,
     ``iscrowd`` and ``area``.
 
@@ -37,8 +39,9 @@ class PatchCocoDataset(CocoDataset):
 
     Raises:
         FileNotFoundError: If the annotation file or the image folder is missing.
-        ValueError: If the annotation file is no COCO JSON, its categories do not fit the classes,
-            or it has invalid boxes and ``invalid_boxes='error'``.
+        ValueError: If the annotation file is no COCO JSON, its ids are not unique or refer to nothing,
+            its categories do not fit the classes, the palette does not, or it has invalid boxes and
+            ``invalid_boxes='error'``.
     """
 
     #: Said when the data is missing.
@@ -47,6 +50,8 @@ class PatchCocoDataset(CocoDataset):
     )
     #: Category names that mark regions to ignore.
     IGNORE_CATEGORIES: tuple[str, ...] = ()
+    #: Category ids that mark them, whether or not the file names them among its categories.
+    IGNORE_IDS: frozenset[int] = frozenset()
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class PatchCocoDataset(CocoDataset):
                 f'data_prefix={dict(self.data_prefix)}: expected data_prefix=dict(img=FOLDER) '
                 'with the image folder'
             )
+        check_metainfo(self.metainfo, type(self).__name__)
         require_file('annotation file', self.ann_file, self.how_to_get)
         require_folder('image folder', self.data_prefix['img'] or '.', self.how_to_get)
         self.box_check = BoxCheck(self.box_check.mode)
@@ -103,15 +109,19 @@ class PatchCocoDataset(CocoDataset):
         Raises:
             ValueError: If a class is not among the categories, or the two have another order.
         """
-        coco = COCO(annotation_file)
-        classes = self.metainfo.get('classes', ())
-        if isinstance(classes, str):
+        try:
+            coco = COCO(annotation_file)
+        except (KeyError, TypeError, AssertionError) as error:
             raise ValueError(
-                f"metainfo classes={classes!r} is a string: write a tuple, ('{classes}', )"
-            )
+                f'{self.ann_file} is no COCO JSON ({error!r}): expected an object with the lists '
+                'images, annotations and categories, whose entries have ids'
+            ) from error
+        check_ids(coco.dataset, self.ann_file, self.IGNORE_IDS)
+        classes = self.metainfo.get('classes', ())
         categories = coco.dataset.get('categories', [])
         names = [category['name'] for category in categories]
-        self.ignore_ids = {c['id'] for c in categories if c['name'] in self.ignore_categories}
+        ignored = {c['id'] for c in categories if c['name'] in self.ignore_categories}
+        self.ignore_ids = ignored | self.IGNORE_IDS
         advice = "set metainfo=dict(classes=(...)) of the dataset to the file's names in the file's order"
         if missing := [name for name in classes if name not in names]:
             raise ValueError(

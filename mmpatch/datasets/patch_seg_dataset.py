@@ -9,6 +9,7 @@ from mmengine import fileio
 from mmseg.datasets import BaseSegDataset
 
 from mmpatch.datasets.masks import require_labels
+from mmpatch.datasets.metainfo import check_metainfo, palette_error
 from mmpatch.datasets.missing_data import require_folder
 from mmpatch.registry import DATASETS
 
@@ -26,8 +27,8 @@ class PatchSegDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: If a folder is missing, or an image has no mask.
-        ValueError: If there is no image with the suffix, or the masks hold no labels: colours, or
-            0 and 255 where 255 is ignored.
+        ValueError: If there is no image with the suffix, the palette does not fit the classes, or the
+            masks hold no labels: colours, or 0 and 255 where 255 is ignored.
     """
 
     #: Said when the data is missing.
@@ -46,6 +47,21 @@ class PatchSegDataset(BaseSegDataset):
         self.foreground = foreground
         self.how_to_get = self.HOW_TO_GET if how_to_get is None else how_to_get
         super().__init__(*args, **kwargs)
+
+    def _update_palette(self) -> list[Any]:
+        """Check classes and palette before the host fits them together; its own message lacks advice.
+
+        Raises:
+            ValueError: If the palette has another number of colours than there are classes.
+        """
+        if self._metainfo.get('palette') is None:
+            self._metainfo['palette'] = []  # for the host: colours are chosen
+        check_metainfo(self._metainfo, type(self).__name__)
+        try:
+            palette: list[Any] = super()._update_palette()
+        except ValueError as error:
+            raise palette_error(self._metainfo, type(self).__name__) from error
+        return palette
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """List images and masks, and check that each image has one.

@@ -1,7 +1,5 @@
 """SODA-D: small objects in driving scenes, on the original images."""
 
-from mmdet.datasets.api_wrappers import COCO
-
 from mmpatch.datasets.patch_coco_dataset import PatchCocoDataset
 from mmpatch.registry import DATASETS
 
@@ -52,9 +50,4 @@ class SODADDataset(PatchCocoDataset):
         '`python tools/dataset_converters/soda_d.py data/SODA-D`. docs/datasets.md shows the layout'
     )
     IGNORE_CATEGORIES = ('ignore',)
-
-    def COCOAPI(self, annotation_file: str) -> COCO:  # noqa: N802 (the name by which mmdet calls it)
-        """Open the annotation file; see :meth:`PatchCocoDataset.COCOAPI`."""
-        coco = super().COCOAPI(annotation_file)
-        self.ignore_ids.add(IGNORE_ID)
-        return coco
+    IGNORE_IDS = frozenset({IGNORE_ID})

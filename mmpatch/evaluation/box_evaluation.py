@@ -94,8 +94,10 @@ class BoxEvaluation:
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation.evaluate()
             evaluation.accumulate()
+        # COCOeval sorts the category ids; give each category its place in category_ids back.
+        places = np.searchsorted(np.unique(category_ids), category_ids)
         #: Precision at each recall threshold, shape (T, R, K, A, M).
-        self.precision: npt.NDArray[np.float64] = evaluation.eval['precision']
+        self.precision: npt.NDArray[np.float64] = evaluation.eval['precision'][:, :, places]
         # evalImgs runs over categories, then areas, then images; None where an image has neither
         # box nor detection.
         blocks = len(category_ids), len(self.areas), len(image_ids)

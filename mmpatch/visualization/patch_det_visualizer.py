@@ -131,17 +131,10 @@ class PatchDetVisualizer(DetLocalVisualizer):
         )
 
     def _colours(self, palette: Any, count: int) -> list[Colour]:
-        """Readable colours of ``count`` classes.
-
-        Raises:
-            ValueError: If the data set's palette has fewer colours than there are labels.
-        """
+        """Readable colours of ``count`` classes; those that a palette lacks are chosen."""
         chosen = palette if self.bbox_color is None else self.bbox_color
         if isinstance(chosen, list) and len(chosen) < count:
-            raise ValueError(
-                f'labels go up to {count - 1}, but the palette has {len(chosen)} colours: give '
-                "metainfo['palette'] of the data set a colour for each class"
-            )
+            chosen = [*chosen, *get_palette('random', count)[len(chosen) :]]
         return class_colours(get_palette(chosen, count))
 
 

@@ -14,11 +14,14 @@ import pytest
 import rasterio
 import torch
 from affine import Affine
+from mmengine.config import Config
+from mmengine.registry import TRANSFORMS
 from PIL import Image
 
 from mmpatch.apis import draw_overlay, segment_raster
 from mmpatch.apis import segment_raster as module
 from mmpatch.datasets.raster_image import RasterImage
+from mmpatch.testing import load_tool
 from mmpatch.testing.tiny_detector import image
 from mmpatch.testing.tiny_segmentor import DEEPLABV3, UNET, build_segmentor, segmentor_cfg
 
@@ -35,6 +38,9 @@ def scene(tmp_path: Path) -> Path:
     ) as target:
         target.write(pixels)
     return path
+
+
+PREPROCESSOR = segmentor_cfg()['data_preprocessor']
 
 
 def model_of(base: dict[str, Any] = UNET, classes: int = 3, **kwargs: Any) -> Any:
@@ -62,6 +68,46 @@ def test_as_in_memory(scene: Path, base: dict[str, Any], classes: int) -> None:
     assert sorted(p.name for p in scene.parent.iterdir()) == ['labels.tif', 'scene.tif']
 
 
+@pytest.mark.parametrize('normalised', [True, False])
+@pytest.mark.parametrize('fusion', ['add', 'concat'])
+@pytest.mark.parametrize('latent_stride', [1, 8])
+@pytest.mark.parametrize('blend', [True, False])
+def test_as_in_memory_with_every_setting(
+    scene: Path, blend: bool, latent_stride: int, fusion: str, normalised: bool
+) -> None:
+    preprocessor = PREPROCESSOR if normalised else dict(type='mmpatch.PatchSegDataPreprocessor')
+    model = model_of(
+        halo=16,
+        blend=blend,
+        latent_stride=latent_stride,
+        aggregator=dict(fusion=fusion),
+        data_preprocessor=preprocessor,
+    )
+    out = scene.with_name('labels.tif')
+    segment_raster(model, RasterImage(scene), out)
+    expected = model.predict([image(300, 170)])[0].pred_sem_seg.data[0]
+    assert np.array_equal(read(out), expected.numpy()) and len(np.unique(expected)) > 1
+
+
+@pytest.mark.parametrize('suffix', ['tif', 'png'])
+def test_pixels_without_data_get_no_label(scene: Path, suffix: str) -> None:
+    with rasterio.open(scene, 'r+') as target:
+        pixels = image(300, 170).numpy()
+        pixels[pixels == 0] = 1
+        pixels[:, 60:70, 100:] = 0
+        pixels[0, 5, 5] = 0
+        target.write(pixels)
+        target.nodata = 0
+    out = scene.with_name(f'labels.{suffix}')
+    segment_raster(model_of(), RasterImage(scene), out, [(1, 2, 3), (4, 5, 6), (7, 8, 9)])
+    found = read(out)
+    assert (found[60:70, 100:] == 255).all() and (found == 255).sum() == 700
+    assert sorted(p.name for p in scene.parent.iterdir()) == [out.name, 'scene.tif']
+    with rasterio.open(out) as labels:
+        assert labels.nodata == 255
+        assert labels.colormap(1)[2][:3] == (7, 8, 9) and labels.colormap(1)[255][3] == 0
+
+
 def test_png_and_overlay(scene: Path) -> None:
     model, out = model_of(), scene.with_name('labels.png')
     palette = [(0, 0, 0), (255, 0, 0), (0, 0, 9)]
@@ -70,6 +116,7 @@ def test_png_and_overlay(scene: Path) -> None:
     stored = Image.open(out)
     assert stored.mode == 'P' and np.array_equal(np.array(stored), expected.numpy())
     assert stored.convert('RGB').getpixel((0, 0)) == palette[int(expected[0, 0])]
+    assert sorted(p.name for p in scene.parent.iterdir()) == ['labels.png', 'scene.tif']
     meta = dict(classes=('a', 'b', 'c'), palette=palette)
     draw_overlay(RasterImage(scene), out, scene.with_name('overlay.png'), meta, side=150)
     page = np.array(Image.open(scene.with_name('overlay.png')))
@@ -118,8 +165,91 @@ def test_rows_of_another_model_or_image_are_refused(
         segment_raster(model_of(seed=1), RasterImage(scene), out)
 
 
+SETTINGS: dict[str, tuple[dict[str, Any], str]] = dict(
+    normalisation=(
+        dict(
+            data_preprocessor=dict(
+                type='mmpatch.PatchSegDataPreprocessor', mean=[0] * 3, std=[9] * 3
+            )
+        ),
+        'model, data_preprocessor._channel_conversion',
+    ),
+    none=(
+        dict(data_preprocessor=dict(type='mmpatch.PatchSegDataPreprocessor', bgr_to_rgb=True)),
+        r'model, data_preprocessor._enable_normalize \(True, now False\)',
+    ),
+    channels=(
+        dict(data_preprocessor=dict(PREPROCESSOR, bgr_to_rgb=False)),
+        r'data_preprocessor._channel_conversion \(True, now False\)',
+    ),
+    blend=(dict(blend=True), r'blend \(False, now True\)'),
+    stride=(dict(latent_stride=4), r'latent_stride \(None, now 4\)'),
+    fusion=(dict(aggregator=dict(fusion='add'), global_patch=False), r'aggregator.fusion \('),
+    halo=(dict(halo=32), r'halo \(16, now 32\)'),
+)
+
+
+@pytest.mark.parametrize('name', list(SETTINGS))
+def test_rows_of_another_setting_are_refused(
+    scene: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The weights are the same; the labels are not."""
+    out, (options, message) = scene.with_name('labels.tif'), SETTINGS[name]
+    options = {'halo': 16, **options}
+    model, other = model_of(halo=16), model_of(**options)
+    if name == 'fusion':
+        model = model_of(halo=16, global_patch=False)
+    with monkeypatch.context() as patch:
+        patch.setitem(module.__globals__, '_save', _full_disk)
+        with pytest.raises(OSError, match='the disk is full: 0 of 5'):
+            segment_raster(model, RasterImage(scene), out)
+    other.load_state_dict(model.state_dict())
+    with pytest.raises(ValueError, match=f'interrupted run with another {message}'):
+        segment_raster(other, RasterImage(scene), out)
+    with pytest.raises(ValueError, match=r"another fill \('mean', now 0\): remove the folder"):
+        segment_raster(model, RasterImage(scene, fill=0), out)
+    with pytest.raises(ValueError, match=r'another bands \(\[0, 1, 2\], now \[2, 1, 0\]\)'):
+        segment_raster(model, RasterImage(scene, [2, 1, 0]), out)
+    model.chunk_size = 1  # changes no label
+    segment_raster(model, RasterImage(scene), out)
+
+
 def _full_disk(path: Path, labels: np.ndarray) -> None:
     raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L'])
+@pytest.mark.parametrize(
+    'reader',
+    [
+        dict(type='LoadImageFromFile', _scope_='mmpatch'),
+        dict(type='LoadImageFromFile', color_type='unchanged'),
+        dict(type='mmpatch.PackRasterScene', bands=[0], fill=3.0),
+    ],
+)
+def test_the_tool_reads_as_the_test_pipeline_does(
+    tmp_path: Path, mode: str, reader: dict[str, Any]
+) -> None:
+    pixels = np.random.default_rng(0).integers(1, 255, (20, 30, 4), dtype=np.uint8)
+    path = tmp_path / 'a.png'
+    Image.fromarray(pixels, 'RGBA').convert(mode).save(path)
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=[reader]))))
+    step = TRANSFORMS.build(dict(reader))(dict(img_path=str(path)))
+    bands, fill = load_tool('segment_raster').reading_of(cfg, RasterImage(path).shape[0])
+    found = RasterImage(path, bands, fill=fill)[:, :, :].numpy()
+    if 'inputs' in step:
+        assert np.array_equal(found, step['inputs'][:, :, :]) and fill == 3
+    else:
+        expected = step['img'] if step['img'].ndim == 3 else step['img'][..., None]
+        assert np.array_equal(found, expected.transpose(2, 0, 1))
+
+
+def test_the_tool_without_a_pipeline_that_it_knows() -> None:
+    reading_of = load_tool('segment_raster').reading_of
+    assert reading_of(Config(dict()), 3) == (None, 'mean')
+    pipeline = [dict(type='LoadMultipleRSImageFromFile')]
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    assert reading_of(cfg, 3) == (None, 'mean')
 
 
 @pytest.mark.slow
@@ -134,7 +264,7 @@ def test_the_tool(scene: Path) -> None:
     out = scene.with_name('labels.tif')
     command = [sys.executable, tool, str(config), str(weights), str(scene), '--out', str(out)]
     done = subprocess.run(
-        [*command, '--device', 'cpu', '--overlay', str(scene.with_name('seen.png'))],
+        [*command, '--device', 'cpu', '--fill', '7', '--overlay', str(scene.with_name('seen.png'))],
         capture_output=True,
         text=True,
         check=False,
@@ -143,3 +273,11 @@ def test_the_tool(scene: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert f'wrote {out}' in done.stdout and read(out).shape == (300, 170)
     assert scene.with_name('seen.png').is_file()
+    done = subprocess.run(
+        [*command, '--device', 'cpu', '--fill', 'median'],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
+    )
+    assert done.returncode == 1 and "error: fill='median': expected a number" in done.stderr

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from mmengine.config import Config
+from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
+from mmengine.registry import DefaultScope
 
 from mmpatch.registry import DATASETS, METRICS
 from mmpatch.testing import (
@@ -89,6 +91,20 @@ def test_coco_mosaic(tmp_path: Path) -> None:
         assert sample['inputs'].shape == (3, 256, 256)
         assert len(sample['data_samples'].gt_instances) == 6
     assert METRICS.build(cfg['val_evaluator']).default_prefix == 'coco'
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)
+def test_training_and_testing_read_alike(path: Path) -> None:
+    """An image that trains must not fail or look otherwise in a test."""
+    cfg = Config.fromfile(path)
+    scope = {'Det': 'mmdet', 'Seg': 'mmseg'}.get(cfg.test_pipeline[-1]['type'][4:7], 'mmpretrain')
+    readers = []
+    with DefaultScope.overwrite_default_scope(scope):
+        for pipeline in (cfg.train_pipeline, cfg.test_pipeline):
+            reader = vars(ROOT_TRANSFORMS.build(pipeline[0]))
+            readers.append({k: v for k, v in reader.items() if k != 'on_error'})
+            readers[-1]['class'] = type(ROOT_TRANSFORMS.build(pipeline[0]))
+    assert readers[0] == readers[1]
 
 
 @pytest.mark.parametrize('name', ['soda_d', 'yellowstone', 'coco_mosaic'])

@@ -166,6 +166,51 @@ def test_classes_in_another_order(tmp_path: Path) -> None:
         _build(tmp_path, metainfo=dict(classes=('bush', 'tree')))
 
 
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (
+            lambda coco: coco['annotations'][3].update(id=1),
+            r'1 id\(s\) of annotations occur more than once, such as \[1\]: number the annotations',
+        ),
+        (lambda coco: coco['images'][1].update(id=1), r'1 id\(s\) of images occur more than once'),
+        (
+            lambda coco: [a.update(category_id=0) for a in coco['annotations'][:2]],
+            r'2 of 6 annotations, the first with id 1, have a category_id that is not in the file: 0. '
+            r'Its ids are \[1\], ... \(1 of them\): check whether counting starts at 0 or 1',
+        ),
+        (
+            lambda coco: coco['annotations'][5].update(image_id=7),
+            r'1 of 6 annotations, the first with id 6, have a image_id that is not in the file: 7',
+        ),
+        (lambda coco: coco['annotations'][0].pop('id'), r"is no COCO JSON \(KeyError\('id'\)\)"),
+    ],
+)
+def test_ids_that_lose_annotations(
+    root: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    _edit(root, change)
+    with pytest.raises(ValueError, match=message):
+        _build(root)
+
+
+def test_a_palette_that_another_config_left(tmp_path: Path) -> None:
+    make_coco_tree(tmp_path, classes=('tree', 'bush'))
+    classes = ('tree', 'bush')
+    with pytest.raises(
+        ValueError,
+        match=r"PatchCocoDataset: the metainfo has 2 classes, \['tree', 'bush'\], but a palette of 1",
+    ):
+        _build(tmp_path, metainfo=dict(classes=classes, palette=[(34, 139, 34)]))
+    for palette in (None, 'random', (1, 2, 3), [(1, 2, 3), (4, 5, 6), (7, 8, 9)]):
+        assert len(_build(tmp_path, metainfo=dict(classes=classes, palette=palette))) == 2
+
+
+def test_a_class_that_comes_twice(root: Path) -> None:
+    with pytest.raises(ValueError, match=r"names the class\(es\) \['tree'\] more than once"):
+        _build(root, metainfo=dict(classes=('tree', 'tree')))
+
+
 @pytest.mark.filterwarnings('ignore::UserWarning')
 def test_classes_as_a_string(root: Path) -> None:
     with pytest.raises(

@@ -22,11 +22,11 @@ def make(root: Path, names: tuple[str, ...] = ('a', 'b')) -> PatchSegDataset:
 
 
 def dataset(root: Path, **kwargs: Any) -> PatchSegDataset:
+    kwargs.setdefault('metainfo', dict(classes=('background', 'thing')))
     return PatchSegDataset(
         data_root=str(root),
         data_prefix=dict(img_path='images', seg_map_path='masks'),
         img_suffix='.png',
-        metainfo=dict(classes=('background', 'thing')),
         how_to_get='Ask for it',
         **kwargs,
     )
@@ -77,3 +77,13 @@ def test_coloured_masks(tmp_path: Path) -> None:
     masks(tmp_path, [[1, 2, 3]] * 4, [0] * 4)
     with pytest.raises(ValueError, match=r'a.png has 3 bands, expected one that holds numbers'):
         dataset(tmp_path)
+
+
+@pytest.mark.parametrize('colours', [1, 3])
+def test_a_palette_that_another_config_left(tmp_path: Path, colours: int) -> None:
+    masks(tmp_path, [0, 1, 1, 0], [0, 1, 1, 0])
+    meta = dict(classes=('background', 'thing'), palette=[(9, 9, 9)] * colours)
+    with pytest.raises(ValueError, match=rf'has 2 classes, .* but a palette of {colours} colour'):
+        dataset(tmp_path, metainfo=meta)
+    chosen = dataset(tmp_path, metainfo={**meta, 'palette': None}).metainfo['palette']
+    assert np.array(chosen).shape == (2, 3)

@@ -67,6 +67,18 @@ def test_classes_are_averaged_and_readable_alone() -> None:
     assert evaluation.average_precision(100, category=1) == 0
 
 
+@pytest.mark.parametrize('order', [[1, 3], [3, 1]])
+def test_categories_keep_the_order_that_they_are_given_in(order: list[int]) -> None:
+    truth = index_coco(IMAGES, CATEGORIES, [_box(0), _box(50, category=3)])
+    found = index_coco(IMAGES, CATEGORIES, [_box(0, 0.9)])
+    evaluation = BoxEvaluation(truth, found, order, [5], max_dets=[100])
+    by_category = {
+        number: evaluation.average_precision(100, category=place)
+        for place, number in enumerate(order)
+    }
+    assert by_category == {1: pytest.approx(1), 3: 0}
+
+
 def test_iou_thresholds() -> None:
     """A box shifted by 4 of its 20 px overlaps with IoU 16 / 24 = 0.667: found at 0.5, 0.55, 0.6 and 0.65."""
     evaluation = _evaluate([_box(0)], [_box(4, 0.9)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,20 +14,20 @@ from mmengine.registry import DefaultScope
 from mmpretrain.apis import ImageClassificationInferencer
 from PIL import Image
 
+from mmpatch.datasets import LoadPatchImage
 from mmpatch.testing.tiny_classifier import build_classifier, classifier_cfg
 from mmpatch.testing.tiny_detector import image
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
-def test_image_classification_inferencer(tmp_path: Path) -> None:
+def _inferencer(tmp_path: Path, model: Any) -> ImageClassificationInferencer:
     cfg = Config.fromfile(ROOT / 'configs' / 'patch_mobilenetv2_digits.py')
     cfg.model = classifier_cfg()
-    cfg.test_dataloader.dataset.pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
+    first = cfg.test_dataloader.dataset.pipeline[0]
+    cfg.test_dataloader.dataset.pipeline = [first, dict(type='PackInputs')]
     path = tmp_path / 'tiny.py'
     cfg.dump(path)
-    model = build_classifier(double=False).eval()
     checkpoint = tmp_path / 'tiny.pth'
     meta = dict(dataset_meta=dict(classes=tuple('abcde')))
     torch.save(dict(state_dict=model.state_dict(), meta=meta), checkpoint)
@@ -36,6 +37,13 @@ def test_image_classification_inferencer(tmp_path: Path) -> None:
             str(path), pretrained=str(checkpoint), device='cpu'
         )
     logging.disable(logging.NOTSET)
+    return inferencer
+
+
+@pytest.mark.slow
+def test_image_classification_inferencer(tmp_path: Path) -> None:
+    model = build_classifier(double=False).eval()
+    inferencer = _inferencer(tmp_path, model)
     pixels = image(97, 210)
     picture = tmp_path / 'picture.png'
     Image.fromarray(pixels.flip(0).permute(1, 2, 0).numpy()).save(picture)  # read as BGR again
@@ -43,3 +51,16 @@ def test_image_classification_inferencer(tmp_path: Path) -> None:
     expected = model.predict([pixels])[0]
     assert found['pred_class'] == 'abcde'[int(expected.pred_label)]
     assert np.allclose(found['pred_scores'], expected.pred_score.detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_it_reads_as_training_does(
+    tmp_path: Path, awkward_images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """mmpretrain's Inferencer reads files itself, by OpenCV, which gives the same pixels."""
+    inferencer = _inferencer(tmp_path, build_classifier(double=False))
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
+    for path in awkward_images:
+        expected = LoadPatchImage()({'img_path': str(path)})['img']
+        (data,) = inferencer.preprocess([str(path)])
+        assert np.array_equal(data['inputs'][0].permute(1, 2, 0).numpy(), expected), path.name

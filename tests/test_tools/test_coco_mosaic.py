@@ -99,6 +99,21 @@ def test_the_data_set_loads_and_an_interrupted_call_goes_on(tool: ModuleType, co
     assert [len(info['instances']) for info in map(data.get_data_info, range(2))] == [8, 2]
 
 
+@pytest.mark.parametrize('extra', [('--columns', '1'), ('--quality', '50')])
+def test_old_mosaics_get_no_new_boxes(tool: ModuleType, coco: Path, extra: tuple[str, str]) -> None:
+    before = run(tool, coco)
+    name, value = extra[0].removeprefix('--'), extra[1]
+    with pytest.raises(
+        SystemExit, match=rf'was made with {name}=\d+, now asked for {name}={value}'
+    ):
+        run(tool, coco, *extra)
+    assert json.loads((coco / 'out/annotations/train.json').read_text()) == before
+    text = (coco / 'coco.json').read_text()
+    (coco / 'coco.json').write_text(text.replace('"file_name": "0.png"', '"file_name": "1.png"'))
+    with pytest.raises(SystemExit, match='was made with images='):
+        run(tool, coco)
+
+
 def test_bad_input(tool: ModuleType, coco: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(tool, coco, '--columns', '0')

@@ -81,8 +81,10 @@ def test_official_drive(tmp_path: Path) -> None:
     tool.main([str(tmp_path), '--out', str(out), '--ignore-outside-fov'])
     found = read(out / 'train/masks/21_training.png')
     assert np.array_equal(found[5:15], mask[5:15] // 255) and (found[:5] == 255).all()
-    tool.main([str(tmp_path), '--out', str(out)])
-    assert read(out / 'train/masks/21_training.png').max() == 1
+    with pytest.raises(SystemExit, match='was made with ignore_outside_fov=True, now asked for '):
+        tool.main([str(tmp_path), '--out', str(out)])
+    tool.main([str(tmp_path), '--out', str(tmp_path / 'all')])
+    assert read(tmp_path / 'all/train/masks/21_training.png').max() == 1
 
 
 def test_drive_that_is_not_whole(tmp_path: Path) -> None:
@@ -129,12 +131,27 @@ def test_aerial(tmp_path: Path, aerial: ModuleType) -> None:
     assert len(dataset) == 4
     split, name = 'train', found['train'][0]
     labels = read(out / split / 'masks' / f'{name}.png')
-    assert set(np.unique(labels)) <= {0, 1, 2, 3, 4, 255}
+    source_mask = source / f'Tile {name[4]}' / 'masks' / f'image_part_{name[-3:]}.png'
+    for label, painted in enumerate([*aerial.COLOURS.values(), aerial.UNLABELLED]):
+        place = (read(source_mask) == painted).all(axis=-1)
+        assert place.any() and (labels[place] == (255 if label == 5 else label)).all()
     aerial.main(
         [str(source), '--out', str(tmp_path / 'two'), '--test-images', '2', '--only', 'water']
     )
     water = read(tmp_path / 'two' / split / 'masks' / f'{name}.png')
     assert np.array_equal(water == 1, labels == 4) and np.array_equal(water == 255, labels == 255)
+
+
+def test_an_image_is_never_in_both_splits(tmp_path: Path, aerial: ModuleType) -> None:
+    arguments = [str(tmp_path / 'source'), '--out', str(tmp_path / 'out'), '--test-images', '2']
+    aerial.main(arguments)
+    with pytest.raises(SystemExit, match='was made with seed=0, now asked for seed=1'):
+        aerial.main([*arguments, '--seed', '1'])
+    (tmp_path / 'source/Tile 1/images/image_part_001.jpg').unlink()
+    with pytest.raises(SystemExit, match='was made with images='):
+        aerial.main(arguments)
+    names = [path.stem for path in (tmp_path / 'out').glob('*/masks/*')]
+    assert len(names) == len(set(names)) == 6
 
 
 def test_aerial_that_is_not_whole(tmp_path: Path, aerial: ModuleType) -> None:

@@ -107,6 +107,27 @@ def test_workers_and_interruptions_change_nothing(
     assert contents(tmp_path / 'one') != contents(tmp_path / 'other')
 
 
+@pytest.mark.parametrize(
+    ('extra', 'message'),
+    [
+        (('--seed', '1'), 'was made with seed=0, now asked for seed=1'),
+        (('--largest', '50'), 'was made with largest=40, now asked for largest=50'),
+    ],
+)
+def test_old_images_get_no_new_labels(
+    tool: ModuleType, tmp_path: Path, mnist: Path, extra: tuple[str, str], message: str
+) -> None:
+    make(tool, tmp_path / 'out', mnist, '--workers', '1')
+    before = contents(tmp_path / 'out')
+    with pytest.raises(SystemExit, match=message):
+        make(tool, tmp_path / 'out', mnist, '--workers', '1', *extra)
+    assert contents(tmp_path / 'out') == before
+    make(tool, tmp_path / 'out', mnist, '--workers', '1', '--train', '14')  # more are welcome
+    assert before.items() - contents(tmp_path / 'out').items() == {
+        ('train.csv', before['train.csv'])
+    }
+
+
 def test_combinations_are_whole(tool: ModuleType) -> None:
     assert tool.combinations(0, 4) == [(0, 0, 0, 0)]
     assert tool.combinations(2, 3) == [(0, 0, 2), (0, 1, 1)]

@@ -197,14 +197,15 @@ def test_nothing_to_draw(visualizer: PatchDetVisualizer) -> None:
         assert (visualizer._image[-20:-12, 20:100] == GREY).all()
 
 
-def test_more_classes_than_names_and_colours() -> None:
+@pytest.mark.parametrize('palette', [None, [], [(34, 139, 34)]])
+def test_more_classes_than_names_and_colours(scenes: list[Scene], palette: Any) -> None:
     data_sample = sample()
     data_sample.gt_instances.labels[:20] = torch.arange(20)
     visualizer = PatchDetVisualizer()
+    visualizer.dataset_meta = dict(classes=('tree',), palette=palette)
     visualizer.add_datasample('x', image(), data_sample)
-    visualizer.dataset_meta = dict(classes=('tree',), palette=[(34, 139, 34)])
-    with pytest.raises(ValueError, match='labels go up to 19, but the palette has 1 colours'):
-        visualizer.add_datasample('x', image(), data_sample)
+    assert len(set(scenes[0].colours)) == 20
+    assert scenes[0].class_name(19) == 'class 19'
 
 
 def test_bad_settings() -> None:

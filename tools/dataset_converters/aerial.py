@@ -9,7 +9,8 @@ different sizes; Kaggle, humansintheloop/semantic-segmentation-of-aerial-imagery
 
 Writes ``OUT/{train,test}/{images,masks}/tile1_part001.{jpg,png}``. Labels are 0 building, 1 land, 2 road, 3 vegetation,
 4 water, and 255 (ignored) where nothing was labelled; with ``--only CLASS`` 1 for that class and 0 for the others. The
-paper trains on 52 images and tests on 20, and does not say which; here a seed draws them.
+paper trains on 52 images and tests on 20, and does not say which; here a seed draws them. ``OUT/made_with.json``
+notes the settings; a later call with other ones is refused.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 from mmengine.utils import track_progress
 from PIL import Image
 
+from mmpatch.datasets.conversion import claim_output, digest
 from mmpatch.datasets.masks import colours_to_labels
 from mmpatch.utils.files import write_atomic
 
@@ -107,6 +109,9 @@ def main(argv: list[str] | None = None) -> None:
                 f'--test-images {args.test_images}: expected 1 to {len(images) - 1}, there are '
                 f'{len(images)} images'
             )
+        settings = dict(only=args.only, test_images=args.test_images, seed=args.seed)
+        names = digest(str(image.relative_to(args.source)) for image in images)
+        claim_output(args.out, {**settings, 'images': names})
         testing = set(random.Random(args.seed).sample(images, args.test_images))
         track_progress(
             lambda x: convert(x, 'test' if x in testing else 'train', args.out, args.only), images

@@ -10,7 +10,7 @@ reduced to it, with its boxes); what no image covers is light grey. Images come 
 last mosaic may be fewer. Boxes, areas, crowds and categories are kept, masks are not.
 
 Writes ``OUT/SPLIT/000000.jpg`` and ``OUT/annotations/SPLIT.json``, whose images name their sources. A call that was
-interrupted goes on where it stopped.
+interrupted goes on where it stopped; with other settings or images it is refused.
 """
 
 import argparse
@@ -25,6 +25,7 @@ import numpy as np
 from mmengine.utils import track_parallel_progress
 from PIL import Image, UnidentifiedImageError
 
+from mmpatch.datasets.conversion import claim_output, digest
 from mmpatch.utils.files import write_atomic
 
 #: Grey of what no image covers.
@@ -160,7 +161,12 @@ def main(argv: list[str] | None = None) -> None:
     cell, count = args.side // args.columns, args.columns**2
     groups = [sources[start : start + count] for start in range(0, len(sources), count)]
     folder = args.out / args.split
-    folder.mkdir(parents=True, exist_ok=True)
+    names = digest([image['file_name'], image['width'], image['height']] for image, _ in sources)
+    settings = dict(side=args.side, columns=args.columns, quality=args.quality, images=names)
+    try:
+        claim_output(folder, settings, written=['.'])
+    except ValueError as error:
+        sys.exit(f'error: {error}')
     tasks = [(folder / f'{number:06d}.jpg', group) for number, group in enumerate(groups)]
     work = functools.partial(
         write_mosaic,

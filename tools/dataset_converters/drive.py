@@ -8,7 +8,8 @@ https://drive.grand-challenge.org) or ``Data/train/ Data/test/`` with ``image/*.
 abdallahwagih/retina-blood-vessel, 80 and 20 images; not the official split).
 
 Writes ``OUT/{train,test}/{images,masks}/NAME.png``; masks are 0 background, 1 vessel. With ``--ignore-outside-fov``
-pixels outside the field of view get 255, where the official set says what lies inside.
+pixels outside the field of view get 255, where the official set says what lies inside. ``OUT/made_with.json`` notes the
+settings; a later call with other ones is refused.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import numpy as np
 from mmengine.utils import track_progress
 from PIL import Image
 
+from mmpatch.datasets.conversion import claim_output, digest
 from mmpatch.datasets.masks import grey_to_binary
 from mmpatch.utils.files import write_atomic
 
@@ -118,6 +120,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     try:
         items = find_items(args.source)
+        names = digest([item.split, item.name] for item in items)
+        claim_output(args.out, dict(ignore_outside_fov=args.ignore_outside_fov, images=names))
         track_progress(lambda item: convert(item, args.out, args.ignore_outside_fov), items)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(f'error: {error}')

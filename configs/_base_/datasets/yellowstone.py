@@ -11,8 +11,8 @@ train_pipeline = [
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    # mmdet's DetInferencer looks for this name. Pillow reports truncated files.
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    # The reader of training, under the name that mmdet's DetInferencer looks for.
+    dict(type='LoadImageFromFile', _scope_='mmpatch'),
     dict(type='Resize', scale_factor=1.0),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(

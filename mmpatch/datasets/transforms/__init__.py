@@ -1,8 +1,15 @@
 """Transforms for data pipelines."""
 
+from .inferencer_loader import InferencerLoader
 from .load_patch_image import LoadPatchImage
 from .load_slide import LoadSlide
 from .pack_raster_scene import PackRasterScene
 from .pack_raster_slide import PackRasterSlide
 
-__all__ = ['LoadPatchImage', 'LoadSlide', 'PackRasterScene', 'PackRasterSlide']
+__all__ = [
+    'InferencerLoader',
+    'LoadPatchImage',
+    'LoadSlide',
+    'PackRasterScene',
+    'PackRasterSlide',
+]

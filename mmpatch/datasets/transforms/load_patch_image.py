@@ -24,9 +24,14 @@ class UnsupportedDepthError(ValueError):
     """The file is whole, but its values have no agreed meaning as 8-bit colours."""
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(name=['LoadPatchImage', 'LoadImageFromFile'])
 class LoadPatchImage(LoadImageFromFile):
     """Decode an image of any size by pillow into BGR ``uint8`` (H, W, 3), or say which file is broken.
+
+    A test pipeline names it ``dict(type='LoadImageFromFile', _scope_='mmpatch')``. The Inferencers of
+    the host libraries look for a first step of exactly that name and put their own loader in its place.
+    The loaders of mmdet and mmseg build ``LoadImageFromFile`` again, which is this class in the scope
+    ``mmpatch``; so training, testing and Inferencers read alike.
 
     OpenCV, mmcv's default, fills the missing part of a truncated file with grey, and refuses images
     over 2^30 pixels; pillow raises on the first, and its own limit is lifted here. Greyscale,

@@ -21,6 +21,7 @@ class PackRasterSlide(RasterPacking):
     Args:
         bands: Numbers of the image's bands to use, from 0; None: all.
         flip_prob: Probability of each of the two flips.
+        fill: Value of pixels without data, see :class:`mmpatch.datasets.raster_image.RasterImage`.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,15 @@ from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.registry import HOOKS
 from mmpatch.visualization.mask_page import visible, visible_range
 from mmpatch.visualization.relevance_page import draw_relevance_page
+from mmpatch.visualization.safe_drawing import safe_drawing
 
 
 @HOOKS.register_module()
 class PatchClsVisualizationHook(Hook):
     """Draws the images of a test with the relevance of their patches for the predicted class.
 
-    It has the names of mmdet's hook, so that ``tools/test.py --show-dir`` is the same for all tasks.
+    Its arguments are those of mmdet's hook, so that ``tools/test.py --show-dir`` is the same for all
+    tasks. A picture that fails is logged and costs no metric.
 
     Args:
         draw: Whether to draw at all.
@@ -60,6 +62,7 @@ class PatchClsVisualizationHook(Hook):
         self._drawn = 0
 
     @master_only
+    @safe_drawing
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Sequence[Any] = ()
     ) -> None:

@@ -11,11 +11,14 @@ from mmengine.runner import Runner
 from mmseg.engine.hooks import SegVisualizationHook
 
 from mmpatch.registry import HOOKS
+from mmpatch.visualization.safe_drawing import safe_drawing
 
 
 @HOOKS.register_module()
 class PatchSegVisualizationHook(SegVisualizationHook):
     """mmseg's hook with mmdet's ``test_out_dir``, so that ``tools/test.py --show-dir`` is the same.
+
+    A picture that fails is logged and costs no metric.
 
     Args:
         *args: Of :class:`mmseg.engine.hooks.SegVisualizationHook`.
@@ -27,6 +30,9 @@ class PatchSegVisualizationHook(SegVisualizationHook):
         super().__init__(*args, **kwargs)
         self.test_out_dir = test_out_dir
 
+    after_val_iter = safe_drawing(SegVisualizationHook.after_val_iter)
+
+    @safe_drawing
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any, outputs: Sequence[Any]
     ) -> None:

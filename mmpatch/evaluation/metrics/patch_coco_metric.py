@@ -90,6 +90,30 @@ class PatchCocoMetric(CocoMetric):
         self.max_dets = max_dets
         self.score_thr = score_thr
 
+    @property
+    def dataset_meta(self) -> Any:
+        """Metainfo of the data set; it must fit ``ann_file``, which is checked when it is set.
+
+        The loops set it when they are built, so that an annotation file of other classes stops a
+        training before its first step and not in its first evaluation.
+
+        Raises:
+            ValueError: If the classes are not all categories of ``ann_file``.
+        """
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: dict[str, Any]) -> None:
+        self._dataset_meta = meta
+        if self._coco_api is None or 'classes' not in meta:
+            return
+        names = [category['name'] for category in self._coco_api.dataset['categories']]
+        if sorted(name for name in names if name in meta['classes']) != sorted(meta['classes']):
+            raise ValueError(
+                f'the ground truth has the categories {names}, the classes are '
+                f'{list(meta["classes"])}: every class must be one category of ann_file'
+            )
+
     def compute_metrics(
         self, results: list[tuple[dict[str, Any], dict[str, Any]]]
     ) -> dict[str, float]:
@@ -104,13 +128,8 @@ class PatchCocoMetric(CocoMetric):
         gts, predictions = zip(*results, strict=True)
         truth = self.ground_truth(gts)
         self.cat_ids = truth.get_cat_ids(cat_names=self.dataset_meta['classes'])
+        self.class_names = [category['name'] for category in truth.load_cats(self.cat_ids)]
         self.img_ids = truth.get_img_ids()
-        if len(self.cat_ids) != len(self.dataset_meta['classes']):
-            names = [category['name'] for category in truth.dataset['categories']]
-            raise ValueError(
-                f'the ground truth has the categories {names}, the classes are '
-                f'{list(self.dataset_meta["classes"])}: every class must be a category of ann_file'
-            )
         if self.outfile_prefix is not None:
             self.results2json(predictions, self.outfile_prefix)
             print_log(
@@ -147,9 +166,9 @@ class PatchCocoMetric(CocoMetric):
         }
 
     def class_table(self, evaluation: BoxEvaluation) -> str:
-        """Return a text table of AP, AP50 and AP75 a class, with ``max_dets`` detections."""
+        """Return a text table of AP, AP50 and AP75 per class, with ``max_dets`` detections."""
         rows = [['class', 'AP', 'AP50', 'AP75']]
-        for index, name in enumerate(self.dataset_meta['classes']):
+        for index, name in enumerate(self.class_names):
             values = (
                 evaluation.average_precision(self.max_dets, self.table_area, iou, index)
                 for iou in (None, 0.5, 0.75)

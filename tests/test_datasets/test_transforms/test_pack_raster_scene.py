@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import torch
 from mmengine.dataset import pseudo_collate
+from mmseg.datasets.transforms import LoadAnnotations
 
 from mmpatch.datasets import PackRasterScene
 from mmpatch.testing.tiny_detector import gradients, image
@@ -50,6 +51,27 @@ def test_training_is_that_on_tensors(scene: dict[str, Any], flip: float) -> None
         found.append(gradients(model))
     for name, grad in found[0].items():
         assert torch.equal(grad, found[1][name]), name
+
+
+def test_labels_are_those_of_mmseg(scene: dict[str, Any]) -> None:
+    """``reduce_zero_label`` and ``label_map`` give what mmseg's own reader gives."""
+    scene = {**scene, 'reduce_zero_label': True, 'label_map': {0: 1, 1: 0}, 'seg_fields': []}
+    expected = LoadAnnotations()(dict(scene))['gt_seg_map']
+    found = PackRasterScene()(scene)['data_samples'].gt_seg_raster
+    assert set(np.unique(expected)) == {0, 1, 255}
+    assert np.array_equal(found[:, :, :][0].numpy(), expected)
+
+
+def test_one_pixel_without_data_spoils_no_prediction(tmp_path: Path) -> None:
+    """It reaches the global patch, and through it every pixel."""
+    pixels = image(130, 100).numpy().astype('float32')
+    model: Any = build_segmentor(double=False).eval()
+    expected = model([torch.from_numpy(pixels)])[0]
+    pixels[:, 3, 4] = np.nan
+    path = write(tmp_path / 'gap.tif', pixels)
+    found = model([PackRasterScene()(dict(img_path=path))['inputs']])[0]
+    assert torch.isfinite(found).all()
+    assert (found - expected).abs().mean() < 0.05 * expected.std()
 
 
 def test_a_mask_of_another_size(scene: dict[str, Any], tmp_path: Path) -> None:

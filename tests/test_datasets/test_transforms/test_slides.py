@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import rasterio
@@ -36,6 +37,26 @@ def test_a_slide_is_centred_on_white(slide: Path) -> None:
     assert 30 < image[15:75, :44].mean() < 70 and (image[15:75, 46:] == 240).all()
 
 
+def test_colours_come_as_of_every_other_reader(slide: Path) -> None:
+    """Blue, green, red, which the data preprocessors of the configs turn round."""
+    with rasterio.open(slide, 'r+') as target:
+        for band, value in ((1, 10), (2, 20), (3, 30)):
+            target.write(np.full((200, 300), value, dtype=np.uint8), band)
+        target.build_overviews([2, 4], Resampling.average)
+    for given in (dict(img_path=str(slide)), dict(img=cv2.imread(str(slide)))):
+        image = LoadSlide(size=90).transform(given)['img']
+        assert image.shape == (90, 90, 3) and image[45, 45].tolist() == [30, 20, 10]
+        assert image[10, 45].tolist() == [255] * 3
+
+
+@pytest.mark.parametrize('shape', [(200, 300, 3), (300, 200)])
+def test_an_image_that_an_inferencer_has_read(shape: tuple[int, ...]) -> None:
+    pixels = np.full(shape, 77, dtype=np.uint8)
+    results = LoadSlide(size=30).transform(dict(img=pixels))
+    assert results['ori_shape'] == shape[:2] and results['img_shape'] == (30, 30)
+    assert (results['img'] == 77).sum() == 30 * 20 * (3 if len(shape) == 3 else 1)
+
+
 def test_what_is_no_slide(slide: Path) -> None:
     with pytest.raises(ValueError, match='size must be at least 1 px'):
         LoadSlide(size=0)
@@ -59,4 +80,7 @@ def test_a_slide_in_its_file_is_classified_as_in_memory(slide: Path) -> None:
     model.train()
     data = dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
     data = model.data_preprocessor(data, True)
-    model.loss(data['inputs'], data['data_samples'])['loss'].backward()
+    losses = [
+        model.loss([pixels], data['data_samples'])['loss'] for pixels in (*data['inputs'], whole)
+    ]
+    assert losses[0] == losses[1] and losses[0] > 0

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mmpatch.evaluation import PatchCocoMetric
+from mmpatch.evaluation.box_evaluation import BoxEvaluation
 
 SIZE = (2000, 2000)
 
@@ -131,6 +132,23 @@ def test_class_table(tmp_path: Path) -> None:
     assert '| tree  | 1.000 | 1.000 | 1.000 |' in tables[0]
 
 
+def test_class_table_when_the_file_lists_its_categories_in_another_order(tmp_path: Path) -> None:
+    """Labels count categories as the file lists them; pycocotools sorts them by id."""
+    path = Path(_write(tmp_path / 'a.json', _boxes(2)))
+    coco = json.loads(path.read_text())
+    coco['categories'] = [{'id': 8, 'name': 'bush'}, {'id': 1, 'name': 'tree'}]
+    coco['annotations'][0]['category_id'] = 8
+    path.write_text(json.dumps(coco))
+    metric = PatchCocoMetric(str(path))
+    _run(metric, _boxes(2)[:1], classes=('bush', 'tree'))  # the bush alone
+    truth = metric.ground_truth([])
+    found = metric.detections(truth, [dict(img_id=1, bboxes=_boxes(1), scores=[0.9], labels=[0])])
+    evaluation = BoxEvaluation(truth, found, metric.cat_ids, [1], max_dets=[1000])
+    table = metric.class_table(evaluation)
+    assert '| bush  | 1.000 | 1.000 | 1.000 |' in table
+    assert '| tree  | 0.000 | 0.000 | 0.000 |' in table
+
+
 def test_format_only_writes_detections(tmp_path: Path) -> None:
     prefix = tmp_path / 'out' / 'run'
     metric = PatchCocoMetric(
@@ -142,11 +160,12 @@ def test_format_only_writes_detections(tmp_path: Path) -> None:
 
 
 def test_class_missing_in_ann_file(tmp_path: Path) -> None:
+    """Said when a loop gives the metric its data set, before the first step of a training."""
     metric = PatchCocoMetric(_write(tmp_path / 'a.json', _boxes(1)))
     with pytest.raises(
         ValueError, match=r"has the categories \['tree'\], the classes are \['tree', 'bush'\]"
     ):
-        _run(metric, _boxes(1), classes=('tree', 'bush'))
+        metric.dataset_meta = {'classes': ('tree', 'bush')}
 
 
 def test_missing_ann_file(tmp_path: Path) -> None:
