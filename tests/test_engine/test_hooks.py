@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import builtins
 import errno
 import os
 from collections.abc import Callable
@@ -27,7 +28,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(
     def fsync(descriptor: int) -> None:
         nonlocal calls
         calls += 1
-        if calls > 2:
+        if calls > 4:  # a checkpoint and last_checkpoint, twice
             raise OSError(errno.ENOSPC, 'No space left on device')
         real(descriptor)
 
@@ -47,6 +48,38 @@ def test_a_half_written_file_never_replaces_a_whole_one(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         AtomicLocalBackend().put('not bytes', target)  # type: ignore[arg-type]
     assert target.read_bytes() == b'old'
+
+
+def test_two_runs_that_write_the_same_file_do_not_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one begins and ends while the first one is between writing and moving."""
+    target, real = tmp_path / 'a.pth', os.fsync
+
+    def fsync(descriptor: int) -> None:
+        monkeypatch.setattr(os, 'fsync', real)
+        AtomicLocalBackend().put(b'second', target)
+        assert target.read_bytes() == b'second'
+        real(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+    AtomicLocalBackend().put(b'first', target)
+    assert target.read_bytes() == b'first' and list(tmp_path.iterdir()) == [target]
+
+
+def test_last_checkpoint_is_replaced_as_a_whole(
+    run_training: RunTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not opened for writing: that empties it before the new name is in it."""
+    note, emptied, real = tmp_path / 'run' / 'last_checkpoint', [], builtins.open
+
+    def opened(path: Any, mode: str = 'r', *args: Any, **kwargs: Any) -> Any:
+        emptied.extend([mode] if str(path) == str(note) and 'w' in mode else [])
+        return real(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, 'open', opened)
+    run_training(train_cfg__max_epochs=1, train_cfg__inner_iterations=1)
+    assert not emptied and note.read_text() == str(tmp_path / 'run' / 'epoch_1.pth')
 
 
 def test_one_checkpoint_is_too_few() -> None:
