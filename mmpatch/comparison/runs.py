@@ -115,16 +115,14 @@ def train_and_test(
     arguments = [config, checkpoint, '--work-dir', work_dir, *drawn, *overrides]
     peak_test = run_tool('test.py', *arguments, log=log)
     tested = test_log(work_dir)
-    # What the training logged leaves validation out; what was seen from outside cannot.
-    kind = 'reserved' if len(history(state, 'peak_reserved')) else 'process'
-    logged = history(state, f'peak_{kind}')
+    peak, idle = memory_of(state, peak)
     run = Run(
         name or Path(config).stem,
         float(history(state, 'time').sum()),
         optimizer_steps(state.get('optimizer', {})),
-        float(max(logged, default=peak)),
+        peak,
         {k: v for k, v in tested.items() if isinstance(v, float) and 'time' not in k},
-        runtime_info(state).get(f'idle_{kind}', 0) / 2**30,
+        idle,
         parameters(state['state_dict']),
         (tested['time'] - tested['data_time']) / test_batch_size(work_dir / Path(config).name),
         peak_test,
@@ -156,6 +154,22 @@ def history(state: Mapping[str, Any], name: str) -> NDArray[np.float64]:
     """
     buffer = state.get('message_hub', {}).get('log_scalars', {}).get(f'train/{name}')
     return np.asarray([] if buffer is None else buffer.data[0], dtype=np.float64)
+
+
+def memory_of(state: Mapping[str, Any], outside: float) -> tuple[float, float]:
+    """Highest memory of a training and memory before it, both of the GPU or both of the process.
+
+    Args:
+        state: The training's checkpoint. What it logged leaves validation out.
+        outside: Highest memory of the training's process, seen from outside, in case that the
+            checkpoint does not know [GiB].
+
+    Returns:
+        Both [GiB]; the second one is 0 if the checkpoint does not know it.
+    """
+    kind = 'reserved' if history(state, 'peak_reserved').size else 'process'
+    peak = max(history(state, f'peak_{kind}'), default=outside)
+    return float(peak), runtime_info(state).get(f'idle_{kind}', 0) / 2**30
 
 
 def runtime_info(state: Mapping[str, Any]) -> dict[str, Any]:
