@@ -27,6 +27,9 @@ class Row:
     overrides: tuple[str, ...] = ()
     variant: str = ''
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def name(self) -> str:
         """The name of the row, and of its runs."""
