@@ -29,6 +29,7 @@ from mmpatch.comparison import (
     claim,
     comparison,
     discard,
+    page,
     runs,
     suite_rows,
     table,
@@ -91,9 +92,9 @@ def test_segmentors_beside_each_other(
     assert 0.1 < found[0]['peak_test'] < 4
     drawn = list(finished.glob('patch_unet_nuclei/*/drawn/0.png'))
     assert len(drawn) == 1 and Image.open(drawn[0]).width > 3 * 128
-    page = (finished / 'report.html').read_text()
-    assert page.count('<figure>') == 2 and page.count('data:image/') == 3
-    assert 'src="http' not in page and 'unet_nuclei' in page
+    report = (finished / 'report.html').read_text()
+    assert report.count('<figure>') == 2 and report.count('data:image/') == 3
+    assert 'src="http' not in report and 'unet_nuclei' in report
     assert r'unet\_nuclei &' in (finished / 'table.tex').read_text()
 
     monkeypatch.setattr(runs, 'run_tool', lambda *_: pytest.fail('was run again'))
@@ -209,8 +210,8 @@ def test_a_run_that_fails_does_not_stop_the_others(
     wanted = [(name, '50.0' if name == names[2] else '-') for name in names]
     assert rows_of(tmp_path, 'image/F1') == wanted
     assert 'Traceback' in (tmp_path / 'unet_nuclei.log').read_text()
-    page = (tmp_path / 'report.html').read_text()
-    assert re.search(rf'<td>unet_nuclei-64</td><td[^>]*>{re.escape(failure)}</td>', page)
+    report = (tmp_path / 'report.html').read_text()
+    assert re.search(rf'<td>unet_nuclei-64</td><td[^>]*>{re.escape(failure)}</td>', report)
 
 
 def test_folders_of_others_stay_as_they_are(
@@ -409,6 +410,17 @@ def test_tables() -> None:
         '\r', ''
     )
     assert r'ours & 87.7 & 2.5 & 60' in to_latex(both, ['seg/image/F1'])
+
+
+def test_a_picture_that_cannot_be_read_costs_no_table(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ('ours', 'stock')}
+    for folder in folders.values():
+        folder.mkdir()
+        Image.new('RGB', (8, 8)).save(folder / '0.png')
+    (folders['stock'] / '0.png').write_bytes(b'half a pict')
+    made = page('title', [Run('ours', metrics={'AP': 0.5})], ['AP'], folders, 'settings')
+    assert made.count('<figure>') == 2 and made.count('data:image/jpeg') == 1
+    assert 'cannot identify image file' in made and '<td>0.500</td>' in made
 
 
 def test_best_method_of_a_miss_rate_is_the_lowest() -> None:
