@@ -4,6 +4,7 @@
 #   python tools/train.py configs/patch_centernet_yellowstone.py
 _base_ = ['./baselines/patch_fcos_yellowstone_exact.py']
 model = dict(
+    type='mmpatch.PatchStitchedDetector',
     neck=dict(
         _delete_=True,
         type='CTResNetNeck',

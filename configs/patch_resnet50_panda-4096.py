@@ -1,14 +1,9 @@
 # PANDA at 4096 x 4096 px, 7 % of 256 patches of 256 px at a time, 11 inner iterations, as in the paper.
 #   python tools/train.py configs/patch_resnet50_panda-4096.py
 _base_ = ['patch_resnet50_panda.py']
-image_size = 4096
-train_pipeline = [
-    dict(type='mmpatch.LoadSlide', size=image_size),
-    dict(type='RandomFlip', prob=0.5, direction='horizontal'),
-    dict(type='RandomFlip', prob=0.5, direction='vertical'),
-    dict(type='PackInputs'),
-]
-test_pipeline = [dict(type='mmpatch.LoadSlide', size=image_size), dict(type='PackInputs')]
+load = dict(type='mmpatch.LoadSlide', size=4096)
+train_pipeline = [load, *_base_.train_pipeline[1:]]
+test_pipeline = [load, *_base_.test_pipeline[1:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -4,6 +4,7 @@
 #   python tools/train.py configs/patch_retinanet_yellowstone.py
 _base_ = ['./baselines/patch_fcos_yellowstone_exact.py']
 model = dict(
+    type='mmpatch.PatchStitchedDetector',
     bbox_head=dict(
         _delete_=True,
         type='RetinaHead',
@@ -15,7 +16,9 @@ model = dict(
             type='AnchorGenerator', scales=[4], ratios=[1.0], strides=[8, 16, 32]
         ),
         bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
-        loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),
+        loss_cls=dict(
+            type='mmpatch.PatchFocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0
+        ),
     ),
     train_cfg=dict(
         assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4, min_pos_iou=0),

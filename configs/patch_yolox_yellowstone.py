@@ -5,6 +5,7 @@
 _base_ = ['./baselines/patch_fcos_yellowstone_exact.py']
 norm_cfg = dict(type='GN', num_groups=4)
 model = dict(
+    type='mmpatch.PatchStitchedDetector',
     neck=dict(
         _delete_=True,
         type='YOLOXPAFPN',

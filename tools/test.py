@@ -8,8 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 
-from mmdet.engine.hooks.utils import trigger_visualization_hook
-from mmdet.evaluation import DumpDetResults
 from mmengine.config import DictAction
 from mmengine.evaluator import DumpResults
 from mmengine.runner import Runner
@@ -54,6 +52,10 @@ def main() -> None:
     cfg = load_config(
         args.config, work_dir=args.work_dir, launcher=args.launcher, options=args.cfg_options
     )
+    # The config has imported mmpatch, and mmpatch mmdet, without what mmdet prints then.
+    from mmdet.engine.hooks.utils import trigger_visualization_hook
+    from mmdet.evaluation import DumpDetResults
+
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.show or args.show_dir:

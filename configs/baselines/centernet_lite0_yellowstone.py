@@ -3,7 +3,6 @@
 # and augmentation are those of ../patch_fcos_yellowstone.py.
 #   python tools/train.py configs/baselines/centernet_lite0_yellowstone.py
 _base_ = ['./fcos_lite0_yellowstone-full.py']
-scale_factor = 0.207  # the same for both images, of 2472 and 1249 px: objects of the same size
 
 model = dict(
     _delete_=True,
@@ -30,19 +29,13 @@ model = dict(
     test_cfg=dict(topk=1000, local_maximum_kernel=3, max_per_img=1000),
 )
 
-train_pipeline = [
-    dict(type='mmpatch.LoadPatchImage'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='Resize', scale_factor=scale_factor),
-    dict(
-        type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
-    ),
-    dict(type='mmpretrain.ColorJitter', brightness=0.2, contrast=0.2),
-    dict(type='PackDetInputs'),
-]
+resize = dict(
+    type='Resize', scale_factor=0.207
+)  # the same for both images: objects of the same size
+train_pipeline = [*_base_.train_pipeline[:2], resize, *_base_.train_pipeline[2:]]
 test_pipeline = [
     dict(type='LoadImageFromFile', imdecode_backend='pillow', to_float32=True),
-    dict(type='Resize', scale_factor=scale_factor),
+    resize,
     dict(
         type='RandomCenterCropPad',  # pads as CenterNet's head expects
         ratios=None,

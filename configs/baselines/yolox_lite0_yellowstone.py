@@ -2,7 +2,6 @@
 # backbone, frozen blocks, optimizer and augmentation of ../patch_fcos_yellowstone.py.
 #   python tools/train.py configs/baselines/yolox_lite0_yellowstone.py
 _base_ = ['./fcos_lite0_yellowstone-full.py']
-scale_factor = 0.26  # the same for both images, of 2472 and 1249 px: objects of the same size
 
 model = dict(
     _delete_=True,
@@ -27,25 +26,11 @@ model = dict(
     test_cfg=dict(score_thr=0.01, nms=dict(type='nms', iou_threshold=0.65), max_per_img=1000),
 )
 
-train_pipeline = [
-    dict(type='mmpatch.LoadPatchImage'),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='Resize', scale_factor=scale_factor),
-    dict(
-        type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
-    ),
-    dict(type='mmpretrain.ColorJitter', brightness=0.2, contrast=0.2),
-    dict(type='PackDetInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
-    dict(type='Resize', scale_factor=scale_factor),
-    dict(type='LoadAnnotations', with_bbox=True),
-    dict(
-        type='PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
-    ),
-]
+resize = dict(
+    type='Resize', scale_factor=0.26
+)  # the same for both images: objects of the same size
+train_pipeline = [*_base_.train_pipeline[:2], resize, *_base_.train_pipeline[2:]]
+test_pipeline = [_base_.test_pipeline[0], resize, *_base_.test_pipeline[2:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

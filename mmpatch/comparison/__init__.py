@@ -1,24 +1,35 @@
-"""Training runs beside each other: one config -> a run -> tables and a page."""
+"""Trainings beside each other: rows of configs -> runs -> tables and a page."""
 
 from .checks import check_comparable
+from .claims import claim, discard, is_claimed
+from .comparison import Comparison
 from .page import page, plot_memory
+from .places import workshop
 from .processes import RunError, run_tool
 from .report import table, to_csv, to_latex
 from .runs import Run, history, train_and_test
-from .suites import SUITES, suite_configs
+from .suites import SUITES, Row, find_row, list_rows, suite_rows
 
 __all__ = [
     'SUITES',
+    'Comparison',
+    'Row',
     'Run',
     'RunError',
     'check_comparable',
+    'claim',
+    'discard',
+    'find_row',
     'history',
+    'is_claimed',
+    'list_rows',
     'page',
     'plot_memory',
     'run_tool',
-    'suite_configs',
+    'suite_rows',
     'table',
     'to_csv',
     'to_latex',
     'train_and_test',
+    'workshop',
 ]

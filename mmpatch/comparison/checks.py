@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import mmdet.datasets  # noqa: F401  registers the data sets
-import mmpretrain.datasets  # noqa: F401
-import mmseg.datasets  # noqa: F401
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
-import mmpatch.datasets  # noqa: F401
+import mmpatch.datasets  # noqa: F401  registers the data sets, those of the hosts too
+
+from .suites import Row
 
 
-def check_comparable(configs: Sequence[Path]) -> None:
-    """Check that configs solve the same task with the same classes.
+def check_comparable(rows: Sequence[Row]) -> None:
+    """Check that rows solve the same task with the same classes.
 
     Args:
-        configs: Their files.
+        rows: Those of one table.
 
     Raises:
-        ValueError: Names the first config that differs from the first one, and how.
+        ValueError: Names the first row that differs from the first one, and how.
     """
-    loaded = [Config.fromfile(path) for path in configs]
+    loaded = [row.load() for row in rows]
     tasks = [task_of(cfg) for cfg in loaded]
     classes = [classes_of(cfg) for cfg in loaded]
-    for path, task, names in zip(configs, tasks, classes):
+    for row, task, names in zip(rows, tasks, classes):
         if task != tasks[0]:
             raise ValueError(
-                f'{path.stem} is a config of {task}, {configs[0].stem} one of {tasks[0]}: their '
+                f'{row.name} is a config of {task}, {rows[0].name} one of {tasks[0]}: their '
                 'results cannot stand in one table; compare them in two'
             )
         if names is not None and classes[0] is not None and names != classes[0]:
             raise ValueError(
-                f'{path.stem} is tested on the classes {_short(names)}, {configs[0].stem} on '
+                f'{row.name} is tested on the classes {_short(names)}, {rows[0].name} on '
                 f'{_short(classes[0])}: their results cannot be compared; give all the same data set'
             )
 

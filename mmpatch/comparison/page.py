@@ -83,7 +83,7 @@ def page(
 
 
 def plot_memory(runs: Sequence[Run], metric: str) -> Figure:
-    """Accuracy over peak memory, a point a method; small points are its seeds."""
+    """Accuracy over peak memory, one point per method; small points are its seeds."""
     figure = Figure(figsize=(9, 5.5), layout='constrained')
     axes = figure.subplots()
     names = list(dict.fromkeys(run.name for run in runs))
@@ -147,9 +147,13 @@ def _row(texts: Sequence[str], tag: str, kind: str = '') -> str:
 
 
 def _figure(method: str, path: Path) -> str:
-    """A method's picture, reduced."""
+    """A method's picture, reduced; a note in its place if it cannot be read."""
     caption = html.escape(method)
-    source = _reduced(path, path.stat().st_mtime_ns)
+    try:
+        source = _reduced(path, path.stat().st_mtime_ns)
+    except OSError as error:  # a table of hours of training does not fail for it
+        note = f'<p class="failure">{html.escape(str(error))}</p>'
+        return f'<figure><figcaption>{caption}</figcaption>{note}</figure>'
     return (
         f'<figure><figcaption>{caption}</figcaption><img alt="{caption}" src="{source}"></figure>'
     )

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from mmpatch.utils.memory import peak_resident
 
-#: The checkout, with ``tools`` and ``configs``.
-ROOT = Path(__file__).resolve().parents[2]
+from .places import PACKAGE, workshop
 
 
 class RunError(RuntimeError):
@@ -43,12 +42,15 @@ def run_tool(tool: str, *arguments: str | Path, log: Path | None = None) -> floa
     Raises:
         RunError: If the tool fails.
     """
-    command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))
+    folder = workshop()
+    command = [sys.executable, str(folder / 'tools' / tool), *map(str, arguments)]
+    paths = [os.environ.get('PYTHONPATH')]
+    if folder == PACKAGE.parent:  # a checkout; an installed package is found without help
+        paths.insert(0, str(folder))
     with nullcontext() if log is None else log.open('ab') as out:
         process = subprocess.Popen(
             command,
-            env={**os.environ, 'PYTHONPATH': path},
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))},
             stdout=out,
             stderr=None if out is None else subprocess.STDOUT,
             preexec_fn=_end_with_parent if sys.platform == 'linux' else None,

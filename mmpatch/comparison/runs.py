@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.config import Config
 from numpy.typing import NDArray
 
+from mmpatch.utils.checkpoints import load_checkpoint
 from mmpatch.utils.files import write_atomic
 
-from .processes import run_tool
+from .claims import claim
+from .processes import RunError, run_tool
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Run:
         name: The config's name.
         seconds: Wall time of the training iterations, data loading included [s].
         steps: Optimizer steps.
-        peak: Highest memory of the training [GiB]: resident memory of the process, or what PyTorch
-            reserved on the GPU.
+        peak: Highest memory of the training, without validation [GiB]: resident memory of the
+            process, or what PyTorch reserved on the GPU.
         metrics: What the test reported.
-        idle: Memory of that process before it trained, model included; 0 if unknown [GiB].
+        idle: The same memory before the training, model included; 0 if unknown [GiB].
         parameters: Numbers in the model, trained or not, without BatchNorm's statistics.
         seconds_image: Time to predict an image, without reading it [s].
         peak_test: Highest memory of the test, as ``peak`` [GiB].
@@ -67,11 +67,11 @@ def train_and_test(
     """Train a config, test its last checkpoint, and draw what it finds.
 
     What has been done in ``work_dir`` is not done again: a finished run is read, an interrupted
-    training resumed.
+    training is resumed. Nothing is deleted.
 
     Args:
         config: Its file.
-        work_dir: Where the run's files go.
+        work_dir: Where the run's files go: a folder that is new, empty, or of the same run.
         options: ``key=value`` settings that override the config's.
         name: How the run is called; the config's name by default.
         log: File for what the tools print; None: the terminal.
@@ -82,8 +82,20 @@ def train_and_test(
         checkpoint: Test this one, and train nothing.
 
     Raises:
-        RunError: If training or test fails.
+        RunError: If training or test fails, or the training saves no checkpoint.
+        ValueError: If ``work_dir`` holds files of somebody else, or of another run.
     """
+    claim(
+        work_dir,
+        dict(
+            config=str(Path(config).absolute()),
+            options=list(options),
+            seed=seed,
+            minutes=minutes,
+            steps=steps,
+            checkpoint=checkpoint and str(checkpoint),
+        ),
+    )
     note = work_dir / 'run.json'
     if note.is_file():
         return Run(**json.loads(note.read_text()))
@@ -92,27 +104,25 @@ def train_and_test(
     peak = 0.0
     if checkpoint is None:
         resume = ['--resume'] if (work_dir / 'last_checkpoint').is_file() else []
-        if not resume:
-            shutil.rmtree(work_dir, ignore_errors=True)
         limits = [] if minutes is None else ['--minutes', str(minutes)]
         limits += [] if steps is None else ['--steps', str(steps)]
         limits += [] if memory_limit is None else ['--memory-limit', memory_limit]
         arguments = [config, '--work-dir', work_dir, *limits, *resume, *overrides]
         peak = run_tool('train.py', *arguments, log=log)
-        checkpoint = Path((work_dir / 'last_checkpoint').read_text().strip())
+        checkpoint = last_checkpoint(work_dir)
+    state = load_checkpoint(checkpoint)  # before the test, which would run any code in the file
     drawn = ['--show-dir', 'drawn']
     arguments = [config, checkpoint, '--work-dir', work_dir, *drawn, *overrides]
     peak_test = run_tool('test.py', *arguments, log=log)
-    state = torch.load(checkpoint, map_location='cpu', weights_only=False)
     tested = test_log(work_dir)
-    on_gpu = history(state, 'peak_reserved')
+    peak, idle = memory_of(state, peak)
     run = Run(
         name or Path(config).stem,
         float(history(state, 'time').sum()),
         optimizer_steps(state.get('optimizer', {})),
-        max(on_gpu) if len(on_gpu) else max([peak, *history(state, 'peak_process')]),
+        peak,
         {k: v for k, v in tested.items() if isinstance(v, float) and 'time' not in k},
-        runtime_info(state).get('idle_memory', 0) / 2**30,
+        idle,
         parameters(state['state_dict']),
         (tested['time'] - tested['data_time']) / test_batch_size(work_dir / Path(config).name),
         peak_test,
@@ -120,6 +130,19 @@ def train_and_test(
     )
     write_atomic(note, json.dumps(asdict(run), indent=1).encode())
     return run
+
+
+def last_checkpoint(work_dir: Path) -> Path:
+    """The checkpoint that a training saved last.
+
+    Raises:
+        RunError: If there is none.
+    """
+    note = work_dir / 'last_checkpoint'
+    if not note.is_file():
+        reason = 'the training saved no checkpoint: see default_hooks.checkpoint of its config'
+        raise RunError(f'{work_dir}: {reason}', reason)
+    return Path(note.read_text().strip())
 
 
 def history(state: Mapping[str, Any], name: str) -> NDArray[np.float64]:
@@ -131,6 +154,22 @@ def history(state: Mapping[str, Any], name: str) -> NDArray[np.float64]:
     """
     buffer = state.get('message_hub', {}).get('log_scalars', {}).get(f'train/{name}')
     return np.asarray([] if buffer is None else buffer.data[0], dtype=np.float64)
+
+
+def memory_of(state: Mapping[str, Any], outside: float) -> tuple[float, float]:
+    """Highest memory of a training and memory before it, both of the GPU or both of the process.
+
+    Args:
+        state: The training's checkpoint. What it logged leaves validation out.
+        outside: Highest memory of the training's process, seen from outside, in case that the
+            checkpoint does not know [GiB].
+
+    Returns:
+        Both [GiB]; the second one is 0 if the checkpoint does not know it.
+    """
+    kind = 'reserved' if history(state, 'peak_reserved').size else 'process'
+    peak = max(history(state, f'peak_{kind}'), default=outside)
+    return float(peak), runtime_info(state).get(f'idle_{kind}', 0) / 2**30
 
 
 def runtime_info(state: Mapping[str, Any]) -> dict[str, Any]:

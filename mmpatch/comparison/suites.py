@@ -2,102 +2,185 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from mmengine.config import Config
 
-def _paper_detection(data: str) -> tuple[str, ...]:
+from .options import parse_options
+from .places import shown, workshop
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: a config, and the settings in which the row differs from it.
+
+    Args:
+        config: The config's file. In a suite: its path in ``configs``, without ``.py``.
+        overrides: ``key=value`` settings, as ``--cfg-options`` takes them.
+        variant: What the overrides make of the config; the row's name ends in it.
+    """
+
+    config: str | Path
+    overrides: tuple[str, ...] = ()
+    variant: str = ''
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The name of the row, and of its runs."""
+        return Path(self.config).name.removesuffix('.py') + self.variant
+
+    def load(self) -> Config:
+        """The config with its overrides."""
+        cfg = Config.fromfile(self.config)
+        cfg.merge_from_dict(parse_options(self.overrides))
+        return cfg
+
+    def command(self) -> str:
+        """The command line that trains this row alone."""
+        words = ['python', shown(workshop() / 'tools/train.py'), shown(Path(self.config))]
+        if self.overrides:
+            words += ['--work-dir', f'work_dirs/{self.name}', '--cfg-options', *self.overrides]
+        return shlex.join(words)
+
+
+def _without_global(config: str, *more: str) -> Row:
+    """The row of PatchGD: patches alone, without the image as one more patch."""
+    return Row(config, ('model.global_patch=False', *more), '_no-global')
+
+
+def _exact(config: str) -> Row:
+    """The row of the exact gradient, which makes one step per batch."""
+    overrides = ('train_cfg.gradient.type=exact', 'optim_wrapper.accumulative_counts=1')
+    return Row(config, overrides, '_exact')
+
+
+def _at(side: int, config: str, size: str) -> Row:
+    """The row of a stock model on images of another size.
+
+    Args:
+        side: Of the square images [px]; the row's name ends in it.
+        config: The config.
+        size: Where its pipelines set the size, for training and for test: index and argument of a
+            transform, such as ``'2.scale 1.scale'``.
+    """
+    train, test = size.split()
+    value = str(side) if train.endswith('.size') else f'({side},{side})'
+    places = (('train', train), ('val', test), ('test', test))
+    overrides = [f'{loader}_dataloader.dataset.pipeline.{at}={value}' for loader, at in places]
+    return Row(config, tuple(overrides), f'-{side}')
+
+
+def _masks(data: str, side: int) -> tuple[Row, ...]:
+    """Rows of a table of the paper on segmentation; ``side`` is that of a patch."""
+    rows: list[Row] = []
+    for model in ('unet', 'deeplabv3'):
+        rows += [
+            _at(side, f'baselines/{model}_{data}', '2.scale 1.scale'),
+            Row(f'baselines/{model}_{data}'),
+            Row(f'patch_{model}_{data}'),
+            _without_global(f'patch_{model}_{data}'),
+        ]
+    return tuple(rows)
+
+
+def _boxes(data: str) -> tuple[Row, ...]:
     """Rows of a table of the paper on detection, and what else people would use."""
     return (
-        *(f'baselines/{name}_{data}' for name in ('fcos', 'yolox', 'centernet', 'cornernet')),
-        f'baselines/fcos_{data}-tiles',
-        f'baselines/fcos_{data}-full',
-        f'baselines/patch_fcos_{data}_no-global',
-        f'patch_fcos_{data}',
-        f'baselines/patch_fcos_{data}_exact',
+        *(Row(f'baselines/{name}_{data}') for name in ('fcos', 'yolox', 'centernet', 'cornernet')),
+        Row(f'baselines/fcos_{data}-tiles'),
+        Row(f'baselines/fcos_{data}-full'),
+        _without_global(f'patch_fcos_{data}'),
+        Row(f'patch_fcos_{data}'),
+        _exact(f'patch_fcos_{data}'),
     )
 
 
-#: Configs of each suite, without ``configs/`` and ``.py``; the first name of a suite is its own,
-#: ``table3`` and the like are the tables of the paper.
-SUITES: dict[str, tuple[str, ...]] = {
+_BLOCKS = ','.join(f'backbone.timm_model.blocks.{stage}' for stage in range(7))
+
+#: The rows of each suite. The first name of a suite is its own, ``table3`` and the like are the
+#: tables of the paper.
+SUITES: dict[str, tuple[Row, ...]] = {
     'yellowstone': (
-        'baselines/fcos_lite0_yellowstone-1024',
-        'baselines/yolox_lite0_yellowstone',
-        'baselines/centernet_lite0_yellowstone',
-        'baselines/fcos_lite0_yellowstone-tiles',
-        'baselines/fcos_lite0_yellowstone-full',
-        'baselines/fcos_lite0_yellowstone-full_checkpointing',
-        'baselines/patch_fcos_yellowstone_no-global',
-        'patch_fcos_yellowstone',
-        'baselines/patch_fcos_yellowstone_exact',
-        'patch_retinanet_yellowstone',
-        'patch_yolox_yellowstone',
-        'patch_centernet_yellowstone',
+        Row(
+            'baselines/fcos_lite0_yellowstone',
+            (
+                'train_dataloader.dataset.pipeline.2.scale_factor=0.41',
+                'val_dataloader.dataset.pipeline.1.scale_factor=0.41',
+                'test_dataloader.dataset.pipeline.1.scale_factor=0.41',
+            ),
+            '-1024',  # px of the larger image, as the paper's FCOS (800 x 1024)
+        ),
+        Row('baselines/yolox_lite0_yellowstone'),
+        Row('baselines/centernet_lite0_yellowstone'),
+        Row('baselines/fcos_lite0_yellowstone-tiles'),
+        Row('baselines/fcos_lite0_yellowstone-full'),
+        Row(
+            'baselines/fcos_lite0_yellowstone-full',
+            (f'activation_checkpointing={_BLOCKS},neck',),
+            '_checkpointing',
+        ),
+        _without_global('patch_fcos_yellowstone'),
+        Row('patch_fcos_yellowstone'),
+        Row('baselines/patch_fcos_yellowstone_exact'),
+        Row('patch_retinanet_yellowstone'),
+        Row('patch_yolox_yellowstone'),
+        Row('patch_centernet_yellowstone'),
     ),
     'digits': (
-        'baselines/mobilenetv2_digits-128',
-        'baselines/patch_mobilenetv2_digits_no-global',
-        'patch_mobilenetv2_digits',
-        'baselines/patch_mobilenetv2_digits_exact',
-        'baselines/mobilenetv2_digits',
+        _at(128, 'baselines/mobilenetv2_digits', '1.scale 1.scale'),
+        _without_global('patch_mobilenetv2_digits', 'model.aggregator.in_channels=80'),
+        Row('patch_mobilenetv2_digits'),
+        Row(
+            'patch_mobilenetv2_digits',
+            ('train_cfg.gradient.type=exact', 'train_cfg.gradient.chunk_size=8'),
+            '_exact',
+        ),
+        Row('baselines/mobilenetv2_digits'),
     ),
     'nuclei': (
-        'baselines/unet_nuclei-64',
-        'baselines/unet_nuclei',
-        'baselines/patch_unet_nuclei_no-global',
-        'patch_unet_nuclei',
-        'baselines/patch_unet_nuclei_exact',
+        Row('baselines/unet_nuclei-64'),
+        Row('baselines/unet_nuclei'),
+        _without_global('patch_unet_nuclei'),
+        Row('patch_unet_nuclei'),
+        Row('baselines/patch_unet_nuclei_exact'),
     ),
     'panda': (
-        'baselines/resnet50_panda-128',
-        'baselines/resnet50_panda',
-        'baselines/patch_resnet50_panda_no-global',
-        'patch_resnet50_panda',
+        _at(128, 'baselines/resnet50_panda', '0.size 0.size'),
+        Row('baselines/resnet50_panda'),
+        _without_global('patch_resnet50_panda'),
+        Row('patch_resnet50_panda'),
     ),
     'panda-2048': (
-        'baselines/resnet50_panda-2048',
-        'baselines/patch_resnet50_panda-2048_no-global',
-        'patch_resnet50_panda-2048',
+        _at(2048, 'baselines/resnet50_panda', '0.size 0.size'),
+        _without_global('patch_resnet50_panda-2048'),
+        Row('patch_resnet50_panda-2048'),
     ),
     'panda-4096': (
-        'baselines/patch_resnet50_panda-4096_no-global',
-        'patch_resnet50_panda-4096',
+        _without_global('patch_resnet50_panda-4096'),
+        Row('patch_resnet50_panda-4096'),
     ),
-    'ultramnist': (
-        'baselines/resnet50_ultramnist-256',
-        'baselines/resnet50_ultramnist',
-        'baselines/patch_resnet50_ultramnist_no-global',
-        'patch_resnet50_ultramnist',
-        'baselines/mobilenetv2_ultramnist-256',
-        'baselines/mobilenetv2_ultramnist',
-        'baselines/patch_mobilenetv2_ultramnist_no-global',
-        'patch_mobilenetv2_ultramnist',
+    'ultramnist': tuple(
+        row
+        for model in ('resnet50', 'mobilenetv2')
+        for row in (
+            _at(256, f'baselines/{model}_ultramnist', '1.scale 1.scale'),
+            Row(f'baselines/{model}_ultramnist'),
+            _without_global(f'patch_{model}_ultramnist'),
+            Row(f'patch_{model}_ultramnist'),
+        )
     ),
-    'coco-mosaic': _paper_detection('coco-mosaic'),
-    'soda': _paper_detection('soda'),
-    'tju-pedestrian': _paper_detection('tju-pedestrian'),
-    'tju-traffic': _paper_detection('tju-traffic'),
-    'drive': (
-        'baselines/unet_drive-128',
-        'baselines/unet_drive',
-        'patch_unet_drive',
-        'baselines/patch_unet_drive_no-global',
-        'baselines/deeplabv3_drive-128',
-        'baselines/deeplabv3_drive',
-        'patch_deeplabv3_drive',
-        'baselines/patch_deeplabv3_drive_no-global',
-    ),
-    'aerial': (
-        'baselines/unet_aerial-256',
-        'baselines/unet_aerial',
-        'patch_unet_aerial',
-        'baselines/patch_unet_aerial_no-global',
-        'baselines/deeplabv3_aerial-256',
-        'baselines/deeplabv3_aerial',
-        'patch_deeplabv3_aerial',
-        'baselines/patch_deeplabv3_aerial_no-global',
-    ),
+    'coco-mosaic': _boxes('coco-mosaic'),
+    'soda': _boxes('soda'),
+    'tju-pedestrian': _boxes('tju-pedestrian'),
+    'tju-traffic': _boxes('tju-traffic'),
+    'drive': _masks('drive', 128),
+    'aerial': _masks('aerial', 256),
 }
 SUITES |= {
     'table1': SUITES['panda'] + SUITES['panda-2048'] + SUITES['panda-4096'],
@@ -110,16 +193,45 @@ SUITES |= {
 }
 
 
-def suite_configs(name: str, folder: Path) -> Sequence[Path]:
-    """Files of a suite's configs.
+def suite_rows(name: str) -> list[Row]:
+    """The rows of a suite, with the files of their configs.
 
     Args:
         name: Of the suite.
-        folder: ``configs``.
 
     Raises:
         ValueError: If there is no such suite.
     """
     if name not in SUITES:
         raise ValueError(f'no suite {name!r}; there are {", ".join(SUITES)}')
-    return [folder / f'{config}.py' for config in SUITES[name]]
+    return [_with_file(row) for row in SUITES[name]]
+
+
+def find_row(given: str) -> Row:
+    """The row that a user means.
+
+    Args:
+        given: A config's file, or the name of a row of any suite.
+
+    Raises:
+        ValueError: If there is neither.
+    """
+    if Path(given).is_file():
+        return Row(Path(given))
+    for row in (row for rows in SUITES.values() for row in rows):
+        if row.name == given:
+            return _with_file(row)
+    raise ValueError(
+        f'no config at {given}, and no row of that name: give the path of a config, or a name that '
+        '`tools/compare.py --list` prints'
+    )
+
+
+def list_rows(rows: Sequence[Row]) -> str:
+    """The names of rows, each above the command that trains the row alone."""
+    return '\n'.join(f'# {row.name}\n{row.command()}' for row in rows)
+
+
+def _with_file(row: Row) -> Row:
+    """A row of a suite whose config is a path."""
+    return Row(workshop() / 'configs' / f'{row.config}.py', row.overrides, row.variant)

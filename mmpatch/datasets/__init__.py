@@ -1,5 +1,7 @@
 """Data sets and transforms, registered with scope ``mmpatch``."""
 
+import mmpatch.utils.hosts  # noqa: F401  before others import the hosts, with all they say
+
 from .patch_coco_dataset import PatchCocoDataset
 from .patch_csv_dataset import PandaDataset, PatchCsvDataset, UltraMNISTDataset
 from .patch_seg_dataset import PatchSegDataset

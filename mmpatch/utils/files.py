@@ -13,15 +13,20 @@ from pathlib import Path
 def write_atomic(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` so that a reader sees the old file or the whole new one, never a part.
 
+    The data are on the disk before they take the place of the old file. Until then they are in a
+    file of a name that no other process uses.
+
     Args:
         path: The file to write; missing folders are made.
         data: Its contents.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.', suffix='.partial')
     try:
         with os.fdopen(handle, 'wb') as stream:
             stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)  # mkstemp gives 0600, which others could not read

@@ -6,29 +6,39 @@ import csv
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import torch
+from mmengine.config import Config
 from mmengine.logging import MessageHub
 from PIL import Image
 
 from mmpatch.comparison import (
     SUITES,
+    Row,
     Run,
     RunError,
     check_comparable,
+    claim,
+    comparison,
+    discard,
+    page,
     runs,
-    suite_configs,
+    suite_rows,
     table,
     to_csv,
     to_latex,
 )
 from mmpatch.comparison.page import best_method
 from mmpatch.testing import load_tool, make_mask_tree
+from mmpatch.utils import check_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,9 +92,9 @@ def test_segmentors_beside_each_other(
     assert 0.1 < found[0]['peak_test'] < 4
     drawn = list(finished.glob('patch_unet_nuclei/*/drawn/0.png'))
     assert len(drawn) == 1 and Image.open(drawn[0]).width > 3 * 128
-    page = (finished / 'report.html').read_text()
-    assert page.count('<figure>') == 2 and page.count('data:image/') == 3
-    assert 'src="http' not in page and 'unet_nuclei' in page
+    report = (finished / 'report.html').read_text()
+    assert report.count('<figure>') == 2 and report.count('data:image/') == 3
+    assert 'src="http' not in report and 'unet_nuclei' in report
     assert r'unet\_nuclei &' in (finished / 'table.tex').read_text()
 
     monkeypatch.setattr(runs, 'run_tool', lambda *_: pytest.fail('was run again'))
@@ -93,7 +103,7 @@ def test_segmentors_beside_each_other(
         tool.main([*NUCLEI, '--out', str(finished), *settings])
     tool.main([*NUCLEI, '--out', str(finished), '--resume', *settings])
     assert text.strip() in capsys.readouterr().out
-    with pytest.raises(SystemExit, match='has minutes=None, this one 3'):
+    with pytest.raises(SystemExit, match='made with minutes=None, this would be minutes=3'):
         tool.main([*NUCLEI, '--out', str(finished), '--resume', '--minutes', '3', *settings])
 
 
@@ -110,7 +120,7 @@ def test_killed_and_started_again(tmp_path: Path, settings: list[str], finished:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     (trained,) = (p for p in psutil.Process(process.pid).children() if 'train.py' in p.cmdline()[1])
-    with pytest.raises(RuntimeError, match=rf'another comparison .* \(process {process.pid}\)'):
+    with pytest.raises(SystemExit, match=rf'another comparison .* \(process {process.pid}\)'):
         load_tool('compare').main([*arguments, '--resume'])
     process.kill()
     process.wait()
@@ -168,29 +178,100 @@ def test_seeds_for_the_same_time(tmp_path: Path, settings: list[str]) -> None:
     assert ' ± ' in (tmp_path / 'table.md').read_text()
 
 
+@pytest.mark.slow
+def test_a_training_that_saves_nothing(tmp_path: Path, settings: list[str]) -> None:
+    """It has a row that says so, and does not end the others."""
+    never = ['default_hooks.checkpoint.interval=-1', 'default_hooks.checkpoint.save_last=False']
+    with pytest.raises(SystemExit, match='1'):
+        load_tool('compare').main([*NUCLEI, '--out', str(tmp_path), *settings, *never])
+    failures = [row[1] for row in rows_of(tmp_path, 'failure')]
+    assert len(failures) == 2 and all('saved no checkpoint' in failure for failure in failures)
+
+
 def test_a_run_that_fails_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fake(config: Path, *_: object, **__: object) -> Run:
-        if config.stem == 'unet_nuclei-64':
+    def fake(config: Path, folder: Path, options: object, name: str, *_: Any, **__: Any) -> Run:
+        if name == 'unet_nuclei-64':
             raise RunError('train.py: exit 1, see a.log', 'ValueError: no')
-        return Run(config.stem, 60.0, 10, 1.0, {'seg/image/F1': 50.0})
+        if name == 'unet_nuclei':
+            raise FileNotFoundError('last_checkpoint')
+        return Run(name, 60.0, 10, 1.0, {'seg/image/F1': 50.0})
 
-    tool = load_tool('compare')
-    monkeypatch.setattr(tool, 'train_and_test', fake)
-    folder = ROOT / 'configs/baselines'
-    names = ['unet_nuclei-64', 'unet_nuclei', 'patch_unet_nuclei_exact']
-    configs = [str(folder / f'{name}.py') for name in names]
+    monkeypatch.setattr(comparison, 'train_and_test', fake)
+    names = ['unet_nuclei-64', 'unet_nuclei', 'patch_unet_nuclei_no-global']
+    configs = [str(ROOT / f'configs/baselines/{name}.py') for name in names[:2]]
     with pytest.raises(SystemExit):
-        tool.main([*configs, '--out', str(tmp_path), '--jobs', '2'])
+        load_tool('compare').main([*configs, names[2], '--out', str(tmp_path), '--jobs', '2'])
     said = capsys.readouterr()
     assert '=== 3 of 3' in said.out and 'error: train.py: exit 1, see a.log' in said.err
     failure = 'ValueError: no (see unet_nuclei-64.log)'
     assert f'- unet_nuclei-64: {failure}' in (tmp_path / 'table.md').read_text()
-    wanted = [(name, '-' if number == 0 else '50.0') for number, name in enumerate(names)]
+    wanted = [(name, '50.0' if name == names[2] else '-') for name in names]
     assert rows_of(tmp_path, 'image/F1') == wanted
-    page = (tmp_path / 'report.html').read_text()
-    assert re.search(rf'<td>unet_nuclei-64</td><td[^>]*>{re.escape(failure)}</td>', page)
+    assert 'Traceback' in (tmp_path / 'unet_nuclei.log').read_text()
+    report = (tmp_path / 'report.html').read_text()
+    assert re.search(rf'<td>unet_nuclei-64</td><td[^>]*>{re.escape(failure)}</td>', report)
+
+
+def test_folders_of_others_stay_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is a training of the same name deleted or continued, nor is its folder used."""
+    monkeypatch.setattr(runs, 'run_tool', lambda *_: pytest.fail('wrote into it'))
+    best = tmp_path / 'work_dirs/unet_nuclei/best_seg_F1.pth'
+    best.parent.mkdir(parents=True)
+    best.write_text('hours of work')
+    tool, arguments = load_tool('compare'), [NUCLEI[1], '--out', str(tmp_path / 'work_dirs')]
+    for more in ([], ['--resume']):
+        with pytest.raises(SystemExit, match=r'holds files that are not of a comparison \(unet_'):
+            tool.main([*arguments, *more])
+    assert [path for path in tmp_path.rglob('*') if path.is_file()] == [best]
+
+    with pytest.raises(ValueError, match=r'holds files that are not of a comparison \(best_seg'):
+        runs.train_and_test(NUCLEI[1], best.parent)
+    (best.parent / 'last_checkpoint').write_text(str(best))
+    with pytest.raises(ValueError, match='choose a folder that is new or empty'):
+        runs.train_and_test(NUCLEI[1], best.parent)
+    assert best.read_text() == 'hours of work'
+
+
+def test_a_run_of_another_config_is_not_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_training(*_: object, **__: object) -> float:
+        raise RunError('train.py: exit 1', 'no')
+
+    monkeypatch.setattr(runs, 'run_tool', no_training)
+    with pytest.raises(RunError, match='exit 1'):
+        runs.train_and_test(NUCLEI[1], tmp_path / 'run')
+    with pytest.raises(RunError, match='exit 1'):
+        runs.train_and_test(NUCLEI[1], tmp_path / 'run')  # its own folder
+    with pytest.raises(ValueError, match=r'made with options=\[\], this would be .*patch_size'):
+        runs.train_and_test(NUCLEI[1], tmp_path / 'run', ['model.patch_size=32'])
+
+
+def test_folders_that_were_claimed_can_be_discarded(tmp_path: Path) -> None:
+    (tmp_path / 'mine').mkdir()
+    claim(tmp_path / 'own', dict(name='x'))
+    for name in ('mine', 'own', 'none'):
+        discard(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ['mine']
+
+
+@pytest.mark.slow
+def test_a_checkpoint_with_code_is_not_run(tmp_path: Path, settings: list[str]) -> None:
+    class Code:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.system, (f'touch {tmp_path}/ran',)
+
+    torch.save(dict(state_dict={}, meta=Code()), tmp_path / 'bad.pth')
+    out = tmp_path / 'out'
+    given = ['--out', str(out), '--checkpoints', str(tmp_path / 'bad.pth')]
+    with pytest.raises(SystemExit, match='1'):
+        load_tool('compare').main([NUCLEI[1], *given, *settings])
+    assert 'bad.pth holds more than weights and numbers' in rows_of(out, 'failure')[0][1]
+    assert not (tmp_path / 'ran').exists()
 
 
 CONFIGS = ROOT / 'configs'
@@ -205,6 +286,7 @@ UNET = str(CONFIGS / 'patch_unet_nuclei.py')
         ([], 'give either configs or a --suite'),
         ([UNET, '--suite', 'soda'], 'give either configs or a --suite'),
         (['--suite', 'table9'], "no suite 'table9'; there are yellowstone, "),
+        (['patch_unet_nuclei_exactly'], 'and no row of that name: give the path of a config, or a'),
         (
             [UNET, str(CONFIGS / 'patch_fcos_soda.py')],
             'patch_fcos_soda is a config of detection, patch_unet_nuclei one of segmentation',
@@ -233,10 +315,60 @@ def test_what_cannot_be_compared(
 
 @pytest.mark.parametrize('name', SUITES)
 def test_suites(name: str) -> None:
-    """Their configs exist and can stand in one table."""
-    configs = suite_configs(name, ROOT / 'configs')
-    assert all(path.is_file() for path in configs)
-    check_comparable(configs)
+    """Their configs exist and can stand in one table; their rows have names of their own."""
+    rows = suite_rows(name)
+    assert all(Path(row.config).is_file() for row in rows)
+    assert len({row.name for row in rows}) == len(rows)
+    check_comparable(rows)
+
+
+def settings_of(cfg: Any, place: str = '') -> dict[str, Any]:
+    """All settings of a config by their dotted places."""
+    if isinstance(cfg, dict):
+        items: Any = cfg.items()
+    elif isinstance(cfg, (list, tuple)) and any(isinstance(value, dict) for value in cfg):
+        items = enumerate(cfg)
+    else:
+        return {place: cfg}
+    return {k: v for key, value in items for k, v in settings_of(value, f'{place}.{key}').items()}
+
+
+@pytest.mark.parametrize(
+    'row', {row.name: row for name in SUITES for row in suite_rows(name)}.values(), ids=str
+)
+def test_overrides_change_what_is_there(row: Row) -> None:
+    """An index of a pipeline that moved, or a misspelt key, would change nothing."""
+    cfg, plain = row.load(), Config.fromfile(row.config)
+    check_config(cfg)
+    before, after = settings_of(plain.to_dict()), settings_of(cfg.to_dict())
+    new = {'.train_cfg.gradient.chunk_size', '.activation_checkpointing', '.model.global_patch'}
+    assert set(after) - set(before) <= new and not set(before) - set(after)
+    changed = [key for key, value in after.items() if before.get(key) != value]
+    assert len(changed) == len(row.overrides)
+    for key in changed:
+        if key.endswith('.scale'):
+            kind = key.replace('.scale', '.type')
+            assert after[kind] == 'Resize' and str(after[key][0]) in row.variant
+
+
+def test_a_row_can_be_trained_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """What --list prints is read by train.py as the row has it."""
+    load_tool('compare').main(['--suite', 'digits', '--list'])
+    names, commands = (capsys.readouterr().out.splitlines()[start::2] for start in (0, 1))
+    rows = suite_rows('digits')
+    assert names == [f'# {row.name}' for row in rows]
+    for row, command in zip(rows, commands):
+        python, train, config, *more = shlex.split(command)
+        assert python == 'python' and Path(train).resolve() == ROOT / 'tools/train.py'
+        if more:
+            assert more[:3] == ['--work-dir', f'work_dirs/{row.name}', '--cfg-options']
+        assert Row(config, tuple(more[3:])).load().to_dict() == row.load().to_dict()
+    load_tool('compare').main(['patch_fcos_soda_no-global', '--list'])
+    assert 'configs/patch_fcos_soda.py' in capsys.readouterr().out
+    load_tool('compare').main(['--list'])
+    assert capsys.readouterr().out.count('\n') == 2 * len(
+        {row.name for rows in SUITES.values() for row in rows}
+    )
 
 
 def test_quick_fits_into_its_time(tmp_path: Path) -> None:
@@ -278,6 +410,17 @@ def test_tables() -> None:
         '\r', ''
     )
     assert r'ours & 87.7 & 2.5 & 60' in to_latex(both, ['seg/image/F1'])
+
+
+def test_a_picture_that_cannot_be_read_costs_no_table(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ('ours', 'stock')}
+    for folder in folders.values():
+        folder.mkdir()
+        Image.new('RGB', (8, 8)).save(folder / '0.png')
+    (folders['stock'] / '0.png').write_bytes(b'half a pict')
+    made = page('title', [Run('ours', metrics={'AP': 0.5})], ['AP'], folders, 'settings')
+    assert made.count('<figure>') == 2 and made.count('data:image/jpeg') == 1
+    assert 'cannot identify image file' in made and '<td>0.500</td>' in made
 
 
 def test_best_method_of_a_miss_rate_is_the_lowest() -> None:

@@ -78,8 +78,10 @@ def _slides(root: Path) -> None:
     (root / 'train.csv').write_text('\n'.join(lines) + '\n')
 
 
-def make_small(cfg: Config, name: str) -> Config:
-    """A config for one epoch of one image a batch, on images of few patches, without weights.
+def make_small(cfg: Config, name: str, steps: int = 1) -> Config:
+    """A config for a few epochs of one image, on images of few patches, without weights.
+
+    The learning rate is that of the config, without its schedule.
 
     Grids keep about their number of patches: sides of images and patches shrink by the same factor,
     except where the levels of a detector's head need patches of 256 px.
@@ -97,10 +99,11 @@ def make_small(cfg: Config, name: str) -> Config:
             batch_size=1, num_workers=0, persistent_workers=False, drop_last=False
         )
     if 'max_iters' in found['train_cfg']:
-        found['train_cfg'].update(max_iters=1, val_interval=1)
+        found['train_cfg'].update(max_iters=steps, val_interval=steps)
     else:
-        found['train_cfg'].update(max_epochs=1, val_interval=1)
+        found['train_cfg'].update(max_epochs=steps, val_interval=steps)
     found['train_cfg'].pop('dynamic_intervals', None)
+    found['param_scheduler'] = None
     if 'PatchGD' in found['train_cfg'].get('type', ''):
         found['train_cfg']['inner_iterations'] = 2
     if found['model']['backbone']['type'] == 'HourglassNet':
@@ -108,6 +111,9 @@ def make_small(cfg: Config, name: str) -> Config:
             stage_channels=[16, 16, 24, 24, 24, 32], stage_blocks=[1] * 6, feat_channel=16
         )
         found['model']['bbox_head']['in_channels'] = 16
+    if found['model']['backbone']['type'] == 'mmseg.UNet':
+        found['model']['backbone']['base_channels'] = 16
+        found['model']['decode_head'].update(in_channels=16, channels=16)
     if 'score_thr' in found['model'].get('test_cfg', {}):
         found['model']['test_cfg']['score_thr'] = 0.0  # no metric without a prediction
     if 'visualizer' in found:
@@ -132,7 +138,7 @@ def _shrink(node: Any, factor: int, most: int) -> None:
         if kind == 'mmpatch.LoadSlide':
             node['size'] = max(64, min(512, node['size'] // factor))
         if kind == 'RandomCrop':
-            node['crop_size'] = (128, 128)
+            node['crop_size'] = (256, 256)  # with objects in it, in any case
         for value in node.values():
             _shrink(value, factor, most)
     elif isinstance(node, (list, tuple)):

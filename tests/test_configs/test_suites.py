@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
-from mmpatch.comparison import SUITES, runs
+from mmpatch.comparison import SUITES, Row, history, runs, suite_rows
 from mmpatch.testing import load_tool, run_forked
+from mmpatch.utils import load_checkpoint
 
 from .small_data import WHOLE_SUITES, make_small
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
@@ -21,20 +20,28 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize('suite', WHOLE_SUITES)
 def test_suite(suite: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    for name in SUITES[suite]:
-        target = folder / 'configs' / f'{name}.py'
-        target.parent.mkdir(parents=True, exist_ok=True)
-        cfg = Config.fromfile(ROOT / 'configs' / f'{name}.py')
-        make_small(cfg, target.stem).dump(target)
+    small = []
+    for row in suite_rows(suite):
+        target = folder / 'configs' / Path(row.config).name
+        target.parent.mkdir(exist_ok=True)
+        plain = Row(row.config)
+        make_small(plain.load(), plain.name, steps=3).dump(target)
+        small.append(Row(target, row.overrides, row.variant))
     tool = load_tool('compare')
-    monkeypatch.setattr(tool, 'ROOT', folder)
+    monkeypatch.setattr(tool, 'suite_rows', lambda name: small)
     monkeypatch.setattr(runs, 'run_tool', run_forked)
     tool.main(['--suite', suite])
     out = folder / 'work_dirs' / suite
     with (out / 'table.csv').open() as stream:
         rows = list(csv.DictReader(stream))
-    assert [row['method'] for row in rows] == [Path(name).name for name in SUITES[suite]]
+    assert [row['method'] for row in rows] == [row.name for row in SUITES[suite]]
     for row in rows:
-        assert float(row['AP']) >= 0 and float(row['parameters [M]']) > 0
+        run = out / row['method']
+        assert not row['failure'] and float(row['parameters [M]']) > 0
+        losses = history(load_checkpoint((run / 'last_checkpoint').read_text()), 'loss')
+        assert len(losses) == 3 and losses[-1] < losses[0], row['method']
+        metrics = json.loads((run / 'run.json').read_text())['metrics']
+        (value,) = (value for name, value in metrics.items() if name.endswith('/AP'))
+        assert row['AP'] == f'{value:.3f}' and -1 <= value <= 1
     assert ('MR_R' in rows[0]) == (suite == 'tju-pedestrian')
     assert (out / 'report.html').read_text().count('<figure>') == len(rows)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +22,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from mmpatch.engine.hooks import StepBudgetHook, TimeBudgetHook
 
 RunTraining = Callable[..., Runner]
+ROOT = Path(__file__).parents[2]
 
 
 class ThreeSecondsAnIteration(IterTimerHook):
@@ -143,6 +149,70 @@ def test_what_was_spent_before_an_interruption_counts(
     with pytest.raises(KeyboardInterrupt):
         run_training(**stopped)
     assert run_training(resume=True, **options).iter == 8
+
+
+@pytest.mark.parametrize('loop', LOOPS)
+@pytest.mark.parametrize('budget', [TIME, STEPS], ids=['time', 'steps'])
+def test_a_training_that_had_ended_ends_at_once_when_resumed(
+    run_training: RunTraining, budget: dict[str, Any], loop: str, rates: list[float]
+) -> None:
+    options = settings(loop, budget)
+    before = run_training(**options)
+    made = len(rates)
+    again = run_training(resume=True, **options)
+    assert len(rates) == made and (again.iter, again.epoch) == (before.iter, before.epoch)
+
+
+def test_a_time_of_hours_is_summed_with_the_milliseconds() -> None:
+    hook = TimeBudgetHook(minutes=1000)
+    timer = SimpleNamespace(current=lambda: 0.001)
+    hub = SimpleNamespace(get_scalar=lambda name: timer)
+    hook.spent = 9 * 3600.0
+    for _ in range(1000):
+        hook.spent = hook.spent_after(SimpleNamespace(message_hub=hub))
+    assert hook.spent == pytest.approx(9 * 3600 + 1, abs=1e-6)
+
+
+WORKER = """
+import json, os, sys, time
+import torch
+import torch.distributed as dist
+from mmpatch.engine.hooks import TimeBudgetHook
+
+dist.init_process_group('gloo')
+hook = TimeBudgetHook(minutes=1 / 60)
+weight = torch.nn.Parameter(torch.ones(1))
+optimizer = torch.optim.SGD([weight], lr=1.0)
+optimizer.register_step_pre_hook(hook._set_rate)
+rates = []
+for step in range(3):
+    hook.before_train_iter(None, step)
+    time.sleep(0.1 * dist.get_rank())  # the second process is slower
+    for _ in range(2):
+        weight.grad = torch.ones(1)
+        optimizer.step()
+        rates.append(optimizer.param_groups[0]['lr'])
+with open(sys.argv[1] + str(dist.get_rank()), 'w') as stream:
+    json.dump([rates, float(weight)], stream)
+dist.destroy_process_group()
+"""
+
+
+def test_all_processes_have_the_same_learning_rates(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    places = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), WORLD_SIZE='2')
+    workers = [
+        subprocess.Popen(
+            [sys.executable, '-W', 'ignore', '-c', WORKER, str(tmp_path / 'rank')],
+            env={**os.environ, **places, 'RANK': str(rank), 'PYTHONPATH': str(ROOT)},
+        )
+        for rank in (0, 1)
+    ]
+    assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
+    first, second = (json.loads((tmp_path / f'rank{rank}').read_text()) for rank in (0, 1))
+    assert first == second and len(set(first[0])) > 1
 
 
 def test_the_schedule_rises_and_falls() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import builtins
 import errno
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +11,15 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 
-from mmpatch.engine.hooks import BaselineSettingsHook, SafeCheckpointHook
+from mmpatch.comparison.runs import memory_of
+from mmpatch.engine.hooks import BaselineSettingsHook, MemoryHook, SafeCheckpointHook
+from mmpatch.engine.hooks.memory_hook import MemoryLimitError
 from mmpatch.engine.hooks.safe_checkpoint_hook import AtomicLocalBackend
 from mmpatch.testing.tiny_detector import detector_cfg
+from mmpatch.utils import peak_resident, resident_memory
 
 RunTraining = Callable[..., Runner]
 
@@ -27,7 +33,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(
     def fsync(descriptor: int) -> None:
         nonlocal calls
         calls += 1
-        if calls > 2:
+        if calls > 4:  # a checkpoint and last_checkpoint, twice
             raise OSError(errno.ENOSPC, 'No space left on device')
         real(descriptor)
 
@@ -47,6 +53,100 @@ def test_a_half_written_file_never_replaces_a_whole_one(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         AtomicLocalBackend().put('not bytes', target)  # type: ignore[arg-type]
     assert target.read_bytes() == b'old'
+
+
+def test_two_runs_that_write_the_same_file_do_not_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one begins and ends while the first one is between writing and moving."""
+    target, real = tmp_path / 'a.pth', os.fsync
+
+    def fsync(descriptor: int) -> None:
+        monkeypatch.setattr(os, 'fsync', real)
+        AtomicLocalBackend().put(b'second', target)
+        assert target.read_bytes() == b'second'
+        real(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+    AtomicLocalBackend().put(b'first', target)
+    assert target.read_bytes() == b'first' and list(tmp_path.iterdir()) == [target]
+
+
+def test_last_checkpoint_is_replaced_as_a_whole(
+    run_training: RunTraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not opened for writing: that empties it before the new name is in it."""
+    note, emptied, real = tmp_path / 'run' / 'last_checkpoint', [], builtins.open
+
+    def opened(path: Any, mode: str = 'r', *args: Any, **kwargs: Any) -> Any:
+        emptied.extend([mode] if str(path) == str(note) and 'w' in mode else [])
+        return real(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, 'open', opened)
+    run_training(train_cfg__max_epochs=1, train_cfg__inner_iterations=1)
+    assert not emptied and note.read_text() == str(tmp_path / 'run' / 'epoch_1.pth')
+
+
+def iterate(hook: MemoryHook, runner: Any, size: int = 0) -> None:
+    """An iteration that takes so much memory for a moment [bytes]."""
+    hook.before_train_iter(runner, 0)
+    block = b'x' * size
+    time.sleep(0.05)
+    del block
+    hook.after_train_iter(runner, 0)
+
+
+def test_memory_limit_leaves_validation_out() -> None:
+    """The process's own peak only grows; this one has many tests behind it."""
+    mib = 2**20
+    room = peak_resident() - resident_memory()  # that a block takes without a new peak
+    hook = MemoryHook(limit=peak_resident() + 64 * mib)
+    runner = SimpleNamespace(message_hub=MessageHub('limit'), iter=0)
+    hook.before_train(runner)
+    iterate(hook, runner)
+    hook.before_val(runner)
+    block = b'x' * (room + 192 * mib)
+    del block
+    hook.after_val(runner)
+    iterate(hook, runner)
+    logged = runner.message_hub.get_scalar('train/peak_process').current() * 2**30
+    assert logged < hook.limit < peak_resident()
+    with pytest.raises(MemoryLimitError, match='more than the limit'):
+        iterate(hook, runner, room + 128 * mib)  # below the peak of the validation
+
+
+def test_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the training, in it, and after a validation that took more; no GPU is here."""
+    device = dict(reserved=2.0, peak=2.0)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'memory_reserved', lambda: int(device['reserved'] * 2**30))
+    monkeypatch.setattr(torch.cuda, 'max_memory_reserved', lambda: device['peak'] * 2**30)
+    monkeypatch.setattr(torch.cuda, 'max_memory_allocated', lambda: device['peak'] * 2**30)
+    monkeypatch.setattr(torch.cuda, 'empty_cache', lambda: device.update(reserved=2.0))
+    reset = 'reset_peak_memory_stats'
+    monkeypatch.setattr(torch.cuda, reset, lambda: device.update(peak=device['reserved']))
+    hook = MemoryHook(limit='4GiB')
+    runner = SimpleNamespace(message_hub=MessageHub('device'), iter=0)
+    hook.before_train(runner)
+    device.update(reserved=3.0, peak=3.0)
+    iterate(hook, runner)
+    hook.before_val(runner)
+    device.update(reserved=9.0, peak=9.0)
+    hook.after_val(runner)
+    iterate(hook, runner)
+    assert memory_of(dict(message_hub=runner.message_hub.state_dict()), 1.0) == (3.0, 2.0)
+    device.update(peak=5.0)
+    with pytest.raises(MemoryLimitError, match=r'training takes 5\.00 GiB'):
+        iterate(hook, runner)
+
+
+def test_memory_of_a_checkpoint_that_knows_the_host_alone() -> None:
+    """Memory of the host is not taken off that of a GPU."""
+    hub = MessageHub('old')
+    hub.update_scalar('train/peak_reserved', 3.0)
+    hub.update_info('idle_process', 2**30)
+    assert memory_of(dict(message_hub=hub.state_dict()), 1.0) == (3.0, 0.0)
+    assert memory_of({}, 1.5) == (1.5, 0.0)
 
 
 def test_one_checkpoint_is_too_few() -> None:

@@ -79,3 +79,28 @@ def test_mmengine_finds_the_configs(site: Path, tmp_path: Path, installed: bool)
     file, keys = _run('-c', code, cwd=tmp_path, **where).splitlines()[-1].split()
     assert Path(file).is_relative_to(site if installed else ROOT)
     assert int(keys) > 0
+
+
+def test_a_comparison_runs_from_the_wheel(site: Path, tmp_path: Path) -> None:
+    """It finds the wheel's configs, and runs the wheel's tools."""
+    tool = site / 'mmpatch' / '.mim' / 'tools' / 'compare.py'
+    listed = _run(tool, '--suite', 'nuclei', '--list', cwd=tmp_path, PYTHONPATH=str(site))
+    train = f'python {site}/mmpatch/.mim/tools/train.py {site}/mmpatch/.mim/configs/'
+    commands = [line for line in listed.splitlines() if line.startswith('python')]
+    assert len(commands) == 5 and all(line.startswith(train) for line in commands)
+
+    arguments = ['--suite', 'nuclei', '--steps', '1', '--out', tmp_path / 'out']
+    wrong = ['--cfg-options', 'optim_wraper=1']
+    done = subprocess.run(
+        [sys.executable, str(tool), *map(str, [*arguments, *wrong])],
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(site), 'OMP_NUM_THREADS': '1'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    table = (tmp_path / 'out' / 'table.md').read_text()
+    assert table.count("did you mean 'optim_wrapper'") == 5, done.stdout + done.stderr
+    log = (tmp_path / 'out' / 'unet_nuclei.log').read_text()
+    assert f'{site}/mmpatch/.mim/tools/train.py' in log and str(ROOT) not in log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,35 @@ def test_train_resume_and_test(config: Path, tmp_path: Path) -> None:
     assert 'coco/AP50' in text
     assert len(list((tmp_path / 'test').glob('*/drawn/*'))) == 3
     assert len(pickle.loads((tmp_path / 'found.pkl').read_bytes())) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('tool', 'arguments', 'said'),
+    [
+        ('compare.py', ['--suite', 'nuclei', '--list'], r'(# .*\npython .*\n){5}'),
+        ('demo.py', ['--help'], 'usage: .*'),
+        ('test.py', ['nowhere.pth', '--cfg-options', 'optim_wraper=1'], ''),
+        ('train.py', ['--cfg-options', 'optim_wraper=1'], ''),
+    ],
+)
+def test_host_libraries_are_silent(
+    tool: str, arguments: list[str], said: str, config: Path
+) -> None:
+    """Neither what they print at import nor their warnings of packages nobody asked for."""
+    first = [str(config)] if tool in ('train.py', 'test.py') else []
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / tool), *first, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
+    )
+    assert re.fullmatch(said, done.stdout, re.DOTALL)
+    if done.returncode:  # the last line is ours
+        assert done.stderr.startswith('Traceback')
+        assert "did you mean 'optim_wrapper'" in done.stderr.splitlines()[-1]
+    else:
+        assert done.stderr == ''
 
 
 @pytest.mark.slow

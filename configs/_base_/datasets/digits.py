@@ -12,3 +12,4 @@ dataset = dict(
 train_dataloader = dict(num_workers=1, dataset=dict(**dataset))
 val_dataloader = dict(num_workers=1, dataset=dict(**dataset))
 test_dataloader = val_dataloader
+del data_root, dataset

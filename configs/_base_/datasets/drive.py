@@ -1,9 +1,7 @@
 # Retina vessels at 512 x 512 px, from the official DRIVE set or Kaggle's. Convert them: python
 # tools/dataset_converters/drive.py SOURCE
-data_root = 'data/drive/'
-image_scale = (512, 512)
-dataset = dict(
-    type='mmpatch.PatchSegDataset',
+_base_ = './parts/mask_folders.py'
+files = dict(
     img_suffix='.png',
     seg_map_suffix='.png',
     metainfo=dict(classes=('background', 'vessel'), palette=[(0, 0, 0), (6, 230, 230)]),
@@ -11,48 +9,7 @@ dataset = dict(
         "Get DRIVE (https://drive.grand-challenge.org) or Kaggle's abdallahwagih/retina-blood-vessel and run `python tools/dataset_converters/drive.py SOURCE`"
     ),
 )
-train_pipeline = [
-    dict(type='mmpatch.LoadPatchImage'),
-    dict(type='LoadAnnotations'),
-    dict(type='Resize', scale=image_scale, keep_ratio=False),
-    dict(
-        type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
-    ),
-    dict(type='PhotoMetricDistortion'),
-    dict(type='PackSegInputs'),
-]
-test_pipeline = [
-    # The reader of training, under the name that mmseg's MMSegInferencer looks for.
-    dict(type='LoadImageFromFile', _scope_='mmpatch'),
-    dict(type='Resize', scale=image_scale, keep_ratio=False),
-    dict(type='LoadAnnotations'),  # after Resize: compared with masks of the original size
-    dict(type='PackSegInputs'),
-]
-train_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    worker_init_fn=dict(type='mmpatch.seed_worker'),
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        data_root=data_root + 'train',
-        data_prefix=dict(img_path='images', seg_map_path='masks'),
-        pipeline=train_pipeline,
-        **dataset,
-    ),
-)
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        data_root=data_root + 'test',
-        data_prefix=dict(img_path='images', seg_map_path='masks'),
-        test_mode=True,
-        pipeline=test_pipeline,
-        **dataset,
-    ),
-)
+train_dataloader = dict(dataset=dict(data_root='data/drive/train', **files))
+val_dataloader = dict(dataset=dict(data_root='data/drive/test', **files))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='mmpatch.PatchSegMetric')
-test_evaluator = val_evaluator
+del files

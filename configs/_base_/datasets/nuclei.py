@@ -49,3 +49,4 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='mmpatch.PatchSegMetric')
 test_evaluator = val_evaluator
+del data_root, dataset

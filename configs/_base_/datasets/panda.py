@@ -38,3 +38,4 @@ test_dataloader = dict(
 )
 val_evaluator = [dict(type='Accuracy'), dict(type='mmpatch.WeightedKappa')]
 test_evaluator = val_evaluator
+del data_root, image_size, dataset

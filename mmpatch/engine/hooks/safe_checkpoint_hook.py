@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 
 from mmpatch.registry import HOOKS
+from mmpatch.utils.files import write_atomic
 
 
 @register_backend('mmpatch_atomic', force=True)
@@ -23,16 +24,9 @@ class AtomicLocalBackend(LocalBackend):
             OSError: If it could not be written, for example as the disk is full.
         """
         target = Path(filepath)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f'.{target.name}.partial')
         try:
-            with open(partial, 'wb') as file:
-                file.write(obj)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, target)
+            write_atomic(target, obj)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise OSError(
                 error.errno,
                 f'could not write {target} ({len(obj) / 2**20:.0f} MiB): {error.strerror}. '
@@ -45,7 +39,7 @@ class SafeCheckpointHook(CheckpointHook):
     """mmengine's :class:`CheckpointHook` that never leaves half a checkpoint behind.
 
     If the disk fills up while a checkpoint is written, the last good one stays, and
-    ``last_checkpoint`` names it.
+    ``last_checkpoint`` names it. A reader of ``last_checkpoint`` sees the old name or the new one.
 
     Args:
         max_keep_ckpts: As in :class:`CheckpointHook`, which removes the oldest checkpoint before
@@ -63,3 +57,22 @@ class SafeCheckpointHook(CheckpointHook):
             )
         kwargs.setdefault('backend_args', dict(backend='mmpatch_atomic'))
         super().__init__(*args, max_keep_ckpts=max_keep_ckpts, **kwargs)
+
+    def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
+        """Save, and replace ``last_checkpoint`` as a whole; mmengine empties it before it writes."""
+        with TemporaryDirectory() as folder:
+            super()._save_checkpoint_with_step(_WorkDir(runner, folder), step, meta)
+            note = Path(folder, 'last_checkpoint')
+            if note.is_file():  # in the main process
+                write_atomic(Path(runner.work_dir, note.name), note.read_bytes())
+
+
+class _WorkDir:
+    """A runner with another work dir, into which mmengine writes nothing but ``last_checkpoint``."""
+
+    def __init__(self, runner: Any, work_dir: str) -> None:
+        self._runner = runner
+        self.work_dir = work_dir
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runner, name)

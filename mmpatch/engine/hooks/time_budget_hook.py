@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, broadcast
 
 from mmpatch.registry import HOOKS
 
@@ -40,12 +40,20 @@ class TimeBudgetHook(BudgetHook):
         self._started = perf_counter()
 
     def spent_now(self) -> float:
-        """What is spent at this moment [s]."""
-        return self.spent + perf_counter() - self._started
+        """What is spent at this moment by the clock of the first process [s].
+
+        Weights would drift apart if every process set the learning rate by a clock of its own.
+        All processes make the same steps, so all of them take part.
+        """
+        spent = torch.tensor(self.spent + perf_counter() - self._started, dtype=torch.float64)
+        broadcast(spent)
+        return float(spent)
 
     def spent_after(self, runner: Any) -> float:
         """What is spent in the slowest process [s]."""
-        spent = torch.tensor(self.spent + runner.message_hub.get_scalar('train/time').current())
+        # In float32, the sum would lose what fast iterations add to some hours.
+        seconds = float(runner.message_hub.get_scalar('train/time').current())
+        spent = torch.tensor(self.spent + seconds, dtype=torch.float64)
         all_reduce(spent, 'max')
         return float(spent)
 

@@ -1,5 +1,0 @@
-# ../patch_fcos_tju-traffic.py with the exact gradient: every patch, one step an image.
-#   python tools/train.py configs/baselines/patch_fcos_tju-traffic_exact.py
-_base_ = ['../patch_fcos_tju-traffic.py']
-train_cfg = dict(gradient='exact')
-optim_wrapper = dict(accumulative_counts=1)
