@@ -154,7 +154,7 @@ def _rows(model: PatchSegmentor, image: RasterImage, batch: Any, first: int) -> 
 
 
 def _claim(folder: Path, identity: dict[str, Any], out: Path) -> None:
-    """Make the folder for rows, or check that what is in it comes from the same model and image."""
+    """Make the folder for rows, or check that its rows come from the same model, settings and image."""
     note = folder / 'made_from.json'
     if note.is_file():
         found = json.loads(note.read_text())

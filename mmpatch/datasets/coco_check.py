@@ -12,8 +12,8 @@ SHOWN = 5
 def check_ids(coco: Mapping[str, Any], source: str, known_categories: Collection[int] = ()) -> None:
     """Check the ids of a COCO file.
 
-    pycocotools looks annotations up by their id, so that of two with the same id one takes the place
-    of the other, in whatever image. What refers to an unknown image or category is lost in silence.
+    pycocotools looks up annotations by their id. Two annotations with the same id become two copies of
+    one of them. Annotations of an unknown image or category are lost in silence.
 
     Args:
         coco: The loaded JSON.

@@ -1,4 +1,4 @@
-"""Notes beside a converted data set that say which settings made it."""
+"""A note beside each converted data set: the settings that made it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NOTE = 'made_with.json'
 def claim_output(
     folder: Path, settings: Mapping[str, Any], written: Sequence[str] = ('train', 'test')
 ) -> None:
-    """Note the settings that a data set is made with, or check that they are those of the files there.
+    """Note the settings of a converted data set, or compare them with the note of an earlier call.
 
-    Converters keep or only overwrite files that are there, so that an interrupted call goes on. With
-    other settings this would leave old images under new labels, or an image in two splits.
+    Converters keep existing files, so that an interrupted call can go on. With other settings this would
+    leave old images under new labels, or one image in two splits.
 
     Args:
         folder: Folder of the data set.

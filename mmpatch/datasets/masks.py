@@ -16,9 +16,9 @@ STRIP = 1024
 
 
 def require_labels(masks: Sequence[str], ignored: int | None) -> None:
-    """Look into masks for what is no label: colours, or the 0 and 255 of black and white.
+    """Check that masks hold numbers of classes, not colours and not the 0 and 255 of black and white.
 
-    Of binary masks as many are read as it takes to find foreground.
+    Binary masks are read one after the other until one has foreground.
 
     Args:
         masks: Files.

@@ -1,4 +1,4 @@
-"""COCO-format detection data that says what is wrong with it, before training starts."""
+"""Detection data in COCO format, checked before training starts."""
 
 import json
 from collections import Counter
@@ -18,10 +18,11 @@ from mmpatch.registry import DATASETS
 
 @DATASETS.register_module()
 class PatchCocoDataset(CocoDataset):
-    """mmdet's ``CocoDataset`` without its silent losses; images without objects stay unless ``filter_cfg`` says so.
+    """mmdet's ``CocoDataset``, which loses nothing in silence.
 
-    mmdet leaves out, without a word, boxes outside the image, boxes marked ``ignore``, and all
-    annotations if the category names do not match. Here missing files, invalid boxes and category
+    mmdet drops boxes outside the image, boxes marked ``ignore``, and every annotation if category names
+    do not match, all without a message. Images without objects stay here unless ``filter_cfg`` removes
+    them. Missing files, invalid boxes and category
     names or ids that do not fit are errors when the annotations are loaded, and annotations marked
     ``ignore`` become ignore regions, as ``iscrowd`` ones do. Annotations may lack ``segmentation``,
     ``iscrowd`` and ``area``.
@@ -33,8 +34,8 @@ class PatchCocoDataset(CocoDataset):
             the border, ``'drop'`` leaves it out; the last two log one line with counts.
         ignore_categories: Names of categories that mark regions to ignore in training. Their boxes
             get ``ignore_flag=1`` and, as mmdet wants a label for every box, label 0.
-        how_to_get: Sentence on how to get the data, said when it is missing. Defaults to the
-            class's own.
+        how_to_get: Sentence on how to get the data, part of the error if the data is missing. Defaults
+            to the class's own.
         **kwargs: Of :class:`mmdet.datasets.CocoDataset`.
 
     Raises:
@@ -70,10 +71,10 @@ class PatchCocoDataset(CocoDataset):
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """Check that the files are there, load the annotations, and report what is wrong with them.
+        """Check that the files exist, load the annotations, and report their faults.
 
         Returns:
-            One dict an image, as mmdet's.
+            One dict per image, with the keys of mmdet.
         """
         if 'img' not in self.data_prefix:
             raise ValueError(

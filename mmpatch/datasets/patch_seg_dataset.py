@@ -1,4 +1,4 @@
-"""Segmentation data that says what is missing, before training starts."""
+"""Segmentation data, checked before training starts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mmpatch.registry import DATASETS
 
 @DATASETS.register_module()
 class PatchSegDataset(BaseSegDataset):
-    """mmseg's ``BaseSegDataset`` that fails at once where data is missing or no labels.
+    """mmseg's ``BaseSegDataset``, which fails at once if files are missing or masks hold no labels.
 
     Args:
         *args: Of :class:`mmseg.datasets.BaseSegDataset`.
-        foreground: Value of the foreground in binary masks, if it is not 1: 255 in those that are
-            black and white.
-        how_to_get: Sentence on how to get the data, said when it is missing.
+        foreground: Value of the foreground in binary masks if it is not 1, such as 255 in black and
+            white masks.
+        how_to_get: Sentence on how to get the data, part of the error if the data is missing.
         **kwargs: Of :class:`mmseg.datasets.BaseSegDataset`.
 
     Raises:
@@ -67,7 +67,7 @@ class PatchSegDataset(BaseSegDataset):
         """List images and masks, and check that each image has one.
 
         Returns:
-            One dict an image, as mmseg's.
+            One dict per image, with the keys of mmseg.
         """
         images, masks = (self.data_prefix.get(key) for key in ('img_path', 'seg_map_path'))
         require_folder('image folder', images or '.', self.how_to_get)

@@ -43,9 +43,9 @@ class RasterImage:
     GDAL reads the file, so that tiled TIFF, BigTIFF, JPEG 2000, PNG and more work. No channel is
     dropped or added, and no depth is reduced.
 
-    Some pixels hold no data: those of the value that the file declares as nodata, NaN, and infinity.
-    One of them would spoil every prediction in the image, as the global patch averages over it. Such
-    pixels are filled, in each band on its own, before anything else is computed.
+    NaN, infinity, and the value that the file declares as nodata mark pixels without data. A single one
+    would spoil every prediction of the image, as the global patch averages over it. Such pixels are
+    therefore filled when they are read, each band on its own.
 
     Args:
         path: The file.

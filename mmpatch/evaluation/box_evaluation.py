@@ -23,7 +23,7 @@ COCO_AREAS: AreaRanges = {
     'l': (96.0**2, 1e10),
 }
 RECALL_IOU = 0.5
-#: False positives an image at which miss rates are read.
+#: False positives per image at which miss rates are read.
 FALSE_POSITIVES = 10.0 ** np.linspace(-2, 0, 9)
 #: Miss rate that stands for 0 in a mean of logarithms.
 SMALLEST_MISS_RATE = 1e-10
@@ -64,7 +64,7 @@ class BoxEvaluation:
         detections: Detections of the same images and categories.
         category_ids: Categories to evaluate, in the order of the labels.
         image_ids: Images to evaluate.
-        max_dets: Detections that count, an image and category, in ascending order.
+        max_dets: Detections that count per image and category, in ascending order.
         areas: Name -> smallest and largest area [px^2] that counts; needs one named ``'all'``.
         iou_thresholds: IoU thresholds of AP; must contain 0.5. Defaults to 0.5, 0.55, ..., 0.95.
     """
@@ -133,7 +133,7 @@ class BoxEvaluation:
         """Return the share of ground-truth boxes found, over all classes, at IoU 0.5; -1 if there are none.
 
         Matching is greedy by descending score, so that matches above a score do not depend on those
-        below it. At most the largest detection limit of detections counts, an image and category.
+        below it. The largest detection limit applies per image and category.
 
         Args:
             min_score: Only detections of at least this score count.
@@ -149,8 +149,8 @@ class BoxEvaluation:
     def miss_rate(self, num_images: int) -> float:
         """Return the log-average miss rate at IoU 0.5, over all classes; -1 if there are no boxes.
 
-        The geometric mean of the miss rates at 0.01, 0.018, ..., 1 false positives an image; where
-        there are always more, nothing is found.
+        This is the geometric mean of the miss rates at 0.01, 0.018, ..., 1 false positives per image. A
+        detector that never reaches so few counts as finding nothing.
 
         Args:
             num_images: Images, those without box and detection included.

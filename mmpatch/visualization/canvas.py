@@ -144,8 +144,8 @@ class Canvas:
     ) -> list[Region]:
         """Write a text at each box (N, 4) [px of the image], where no other text is already.
 
-        A text that finds no free place above, below or inside its box is left out: a label over
-        another is not readable anyhow. First come, first served.
+        Boxes come in their order. A text that finds no free place above, below or inside its box is left
+        out, as two labels on top of each other could not be read.
 
         Returns:
             Regions of the texts that were written [px of the picture].

@@ -22,7 +22,7 @@ GOLDEN_RATIO = 0.618034
 
 
 def class_colours(palette: Sequence[Sequence[int]]) -> list[Colour]:
-    """Colours of classes: the palette's, brightened, if that leaves them apart, else others.
+    """Colours of classes: the brightened palette if its colours stay apart, else other colours.
 
     Args:
         palette: Red, green, blue, 0..255, of each class.

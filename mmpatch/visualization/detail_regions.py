@@ -1,4 +1,4 @@
-"""Where in a large image there is most to see."""
+"""The regions of a large image with the most to see."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def _in_view(canvas: Canvas, boxes: Boxes) -> NDArray[Any]:
 
 
 def _legend(scene: Scene, width: int) -> NDArray[Any]:
-    """What colours and marks mean, with counts by class."""
+    """A legend of colours and marks, with counts by class."""
     labels = np.concatenate([scene.plain.labels, scene.false.labels, scene.missed.labels])
     present, counts = np.unique(labels, return_counts=True)
     shown = present[np.argsort(-counts, kind='stable')][:MAX_CLASSES]
@@ -193,7 +193,7 @@ def _legend(scene: Scene, width: int) -> NDArray[Any]:
 
 
 def _tally(scene: Scene, label: int) -> str:
-    """Name of a class with how many of its objects are found."""
+    """Name of a class, with the number of its objects that are found."""
     name = scene.class_name(label)
     if scene.matches is None or scene.objects is None:
         return f'{name}: {int((scene.plain.labels == label).sum())}'

@@ -31,7 +31,7 @@ DIMMED = 0.32
 
 @dataclass(frozen=True)
 class Draws:
-    """What an image's page tells.
+    """The content of one image's page.
 
     Attributes:
         image: (H, W, 3) RGB uint8.
@@ -107,7 +107,7 @@ def draws_of_batch(
 
 
 def draw_draws(draws: Draws) -> NDArray[Any]:
-    """Draw the grid and the objects, the global patch beside them, and a panel an inner iteration.
+    """Draw the grid and the objects, the global patch beside them, and one panel per inner iteration.
 
     Args:
         draws: What to draw.

@@ -20,7 +20,7 @@ LINE_STYLES = ('-', '--', ':', '-.')
 
 @dataclass(frozen=True)
 class TrainLog:
-    """What one training logged.
+    """The log of one training.
 
     Attributes:
         name: Name of the run, for the legend.
@@ -77,7 +77,7 @@ def plot_losses(
 
 
 def _figure(logs: Sequence[TrainLog], keys: Sequence[str]) -> Figure:
-    """Losses above, the learning rate below: a colour a loss of one run, or a run of several."""
+    """Draw losses above and the learning rate below; a colour is one loss of a run, or one of several runs."""
     figure = Figure(figsize=(10, 6.5), layout='constrained')
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(4, 1))
     several = len(logs) > 1
@@ -133,7 +133,7 @@ def read_logs(paths: Sequence[str | Path]) -> list[TrainLog]:
 
 
 def read_scalars(path: Path) -> list[dict[str, Any]]:
-    """Read a JSON object a line, as mmengine writes them.
+    """Read one JSON object per line, as mmengine writes them.
 
     A last line that a killed process left unfinished is left out.
 
@@ -188,7 +188,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Short names of runs; longer ones where they would be the same."""
+    """Names of runs, only as long as it takes to tell them apart."""
     roots = [
         path.parents[1] if path.suffix == '.json' and len(path.parents) > 1 else path
         for path in (path.absolute() for path in paths)

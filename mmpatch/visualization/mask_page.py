@@ -50,7 +50,7 @@ def draw_mask_page(
         image: Views of the image.
         masks: Views of masks of it by name, in the order of the panels.
         meta: ``classes`` and ``palette``, if they are known.
-        side: Longer side of a panel at most, and that of a detail [px].
+        side: Longer side of a panel at most, and side of a detail [px].
         max_details: Details at most.
 
     Returns:
@@ -100,7 +100,7 @@ def view_image(image: NDArray[Any]) -> View:
 
 
 def view_mask(mask: NDArray[Any]) -> View:
-    """Views of a mask (H, W) in memory, each pixel the nearest of it."""
+    """Views of a mask (H, W) in memory, each pixel taken from the nearest one."""
 
     def view(region: Region, size: tuple[int, int]) -> NDArray[Any]:
         x0, y0, x1, y1 = region

@@ -1,4 +1,4 @@
-"""What is known of the objects in an image, and how predictions compare with them."""
+"""The objects and predictions of an image, and how they compare."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .canvas import Colour
 
 @dataclass(frozen=True)
 class Scene:
-    """What is known of an image.
+    """The objects and predictions of one image.
 
     Attributes:
         title: Name of the image.
@@ -55,7 +55,7 @@ class Scene:
 
     @cached_property
     def false(self) -> Boxes:
-        """Predictions of nothing."""
+        """Predictions that match no object."""
         if self.predictions is None or self.matches is None:
             return no_boxes()
         return self.predictions[self.matches.false]
@@ -87,7 +87,7 @@ class Scene:
         return [self.colours[label] for label in boxes.labels]
 
     def caption(self) -> str:
-        """What is found and missed, in one line."""
+        """One line that counts found and missed objects."""
         at = f'score > {self.score_thr:g}'
         if self.matches is not None and self.objects is not None:
             ignored = int(self.matches.ignored.sum())

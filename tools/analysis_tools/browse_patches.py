@@ -2,9 +2,9 @@
 
     python tools/analysis_tools/browse_patches.py configs/patch_fcos_yellowstone.py
 
-One PNG an image of the first batches: the grid over the image, the objects, the global patch, and
-the patches of each inner iteration. They are what the first epoch of a training with the config's
-seed on one process draws, as they come from the same data loader and the code of the train loop.
+Each image of the first batches becomes one PNG: the grid over the image, the objects, the global
+patch, and the patches of each inner iteration. A training with the config's seed on one process draws
+the same patches in its first epoch, since data loader and train loop are the same code.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ Usage:
     python tools/dataset_converters/coco_mosaic.py MY.json MY_IMAGES --side 2048 --columns 3 --split train
 
 Any COCO JSON will do. Every image keeps its size and lies at the top left of its cell (an image larger than a cell is
-reduced to it, with its boxes); what no image covers is light grey. Images come in the order of the file, those of the
-last mosaic may be fewer. Boxes, areas, crowds and categories are kept, masks are not.
+reduced to it, with its boxes). The rest of a mosaic is light grey. Images come in the order of the file; the last
+mosaic may hold fewer. Boxes, areas, crowds and categories are kept, masks are not.
 
 Writes ``OUT/SPLIT/000000.jpg`` and ``OUT/annotations/SPLIT.json``, whose images name their sources. A call that was
 interrupted goes on where it stopped; with other settings or images it is refused.

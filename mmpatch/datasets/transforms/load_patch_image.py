@@ -36,8 +36,8 @@ class LoadPatchImage(LoadImageFromFile):
     OpenCV, mmcv's default, fills the missing part of a truncated file with grey, and refuses images
     over 2^30 pixels; pillow raises on the first, and its own limit is lifted here. Greyscale,
     palette and CMYK images become three channels, alpha is dropped, the EXIF orientation is applied
-    as OpenCV does. Of 16-bit images the upper byte is taken (0..65535 becomes 0..255), with one
-    warning a worker: rescale the files if they use only a part of that range. Other depths (32-bit
+    as OpenCV does. 16-bit images are reduced to their upper byte (0..65535 becomes 0..255), with one
+    warning per worker: rescale the files if they use only a part of that range. Other depths (32-bit
     integers, floats) have no agreed range and are errors.
 
     Required keys: ``img_path``; optional ``test_mode``. Added keys: ``img`` (H, W, 3),

@@ -31,12 +31,12 @@ class LoadSlide(BaseTransform):
     Args:
         size: Side of the image to give [px].
         pad_value: Grey value around the slide.
-        on_error: What to do about a slide that cannot be read: ``'raise'``, or ``'skip'`` it, which
-            logs the file and how many there were, and lets the data set draw another one in training.
+        on_error: ``'raise'`` stops at a slide that cannot be read. ``'skip'`` logs the file with a
+            running count, and the data set draws another slide in training.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is truncated or no image, or an argument is none of those.
+        ValueError: If the file is truncated or no image, or an argument is invalid.
     """
 
     def __init__(self, size: int, pad_value: int = 255, on_error: str = 'raise') -> None:

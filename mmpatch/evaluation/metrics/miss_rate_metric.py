@@ -46,8 +46,8 @@ class Subset:
 class MissRateMetric(PatchCocoMetric):
     """Log-average miss rate of pedestrians in five subsets, lower is better, and AP.
 
-    The miss rate is averaged in its logarithm over nine numbers of false positives an image from
-    0.01 to 1, at IoU 0.5. Boxes outside a subset are ignore regions in it, and so are those marked
+    The logarithm of the miss rate is averaged over nine rates of false positives per image, from 0.01
+    to 1, at IoU 0.5. Boxes outside a subset are ignore regions in it, and so are those marked
     ``ignore`` or ``iscrowd``. Reported under ``prefix``, each as a share in [0, 1] (-1 if nobody is
     in the subset), and :class:`PatchCocoMetric`'s numbers:
 
@@ -59,7 +59,7 @@ class MissRateMetric(PatchCocoMetric):
 
     Args:
         ann_file: COCO JSON whose annotations have ``vis_ratio``, the visible share of the box, and
-            may have ``height`` [px] (that of the box by default).
+            may have ``height`` [px] (by default the height of the box).
         **kwargs: Of :class:`PatchCocoMetric`.
 
     Raises:
@@ -81,8 +81,8 @@ class MissRateMetric(PatchCocoMetric):
     def __init__(self, ann_file: str | None = None, **kwargs: Any) -> None:
         if ann_file is None:
             raise ValueError(
-                'MissRateMetric got no ann_file: how much of a pedestrian is visible stands in the '
-                'annotation file alone, so give it that of the split'
+                'MissRateMetric got no ann_file: only the annotation file says how much of a pedestrian '
+                'is visible, so give the annotation file of the split'
             )
         super().__init__(ann_file=ann_file, **kwargs)
         for annotation in self._coco_api.dataset.get('annotations', []):

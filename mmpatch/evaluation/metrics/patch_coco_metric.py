@@ -19,7 +19,7 @@ HOW_TO_GET = 'Check ann_file of val_evaluator and test_evaluator; docs/datasets.
 
 @METRICS.register_module()
 class PatchCocoMetric(CocoMetric):
-    """Box AP that counts up to ``max_dets`` detections an image and category in every one of its numbers.
+    """Box AP that counts up to ``max_dets`` detections per image and category in each of its numbers.
 
     mmdet's ``CocoMetric`` counts 100 in its headline mAP and 1000 in the others: a perfect detector
     on 260 objects of one class scores mAP 0.386 there. Without any detection it gives no metrics at
@@ -35,9 +35,9 @@ class PatchCocoMetric(CocoMetric):
 
     Args:
         ann_file: COCO JSON of the ground truth, as of mmdet's ``CocoMetric``.
-        max_dets: Detections that count, an image and category.
+        max_dets: Detections that count per image and category.
         score_thr: The score S; a detector in use would show detections above it.
-        classwise: Whether to log a table of AP a class.
+        classwise: Whether to log a table of AP per class.
         outfile_prefix: Where to write the detections as COCO JSON; nowhere if None.
         format_only: Write the detections, compute nothing; for test sets without ground truth.
         backend_args: Of :func:`mmengine.fileio.get_local_path`.
@@ -178,11 +178,11 @@ class PatchCocoMetric(CocoMetric):
 
     @property
     def table_area(self) -> str:
-        """Area range of the table a class."""
+        """Area range of the table of classes."""
         return 'all'
 
     def ground_truth(self, gts: Sequence[Mapping[str, Any]]) -> COCO:
-        """Return the ground truth: that of ``ann_file``, or what the data samples carry.
+        """Return the ground truth of ``ann_file``, or of the data samples if there is no such file.
 
         Args:
             gts: Size, id and, without ``ann_file``, ``anns`` of each image.
@@ -208,7 +208,7 @@ class PatchCocoMetric(CocoMetric):
         return index_coco(images, categories, map(self.truth_box, annotations))
 
     def truth_box(self, annotation: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the annotation as it enters the evaluation: what training ignores is a crowd region here.
+        """Return the annotation as it is evaluated: objects that training ignores become crowd regions.
 
         Args:
             annotation: A COCO annotation of the ground truth.

@@ -25,15 +25,15 @@ RATES = ('F1', 'IoU', 'BAcc', 'PLR', 'NLR')
 class PatchSegMetric(BaseMetric):
     """Accuracy, F1, IoU, balanced accuracy and likelihood ratios of masks.
 
-    Each comes twice, under names that say which:
+    Each metric is reported twice:
 
-    - ``image/...``: computed for every image, then the mean over images, as in the paper. What is
-      undefined in an image (0 / 0) counts as 0.
+    - ``image/...``: the mean over images of the metric of each image, as in the paper. A metric that
+      is undefined in an image (0 / 0) counts as 0.
     - ``pixel/...``: computed once from the pixels of all images together, as mmseg's ``IoUMetric``
       does.
 
-    ``Acc`` is the share of right pixels. The others see one class against the rest: the
-    foreground of a binary mask, else the mean over the classes that occur in labels or
+    ``Acc`` is the share of right pixels. The others compare one class with the rest. They are given for
+    the foreground of a binary mask, else as the mean over the classes that occur in labels or
     predictions. ``BAcc`` is the mean of sensitivity and specificity, ``PLR`` sensitivity / (1 -
     specificity), ``NLR`` (1 - sensitivity) / specificity. Ratios are plain numbers (the paper
     prints NLR times 100); all others are in %.

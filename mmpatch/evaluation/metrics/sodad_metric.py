@@ -14,7 +14,7 @@ class SODADMetric(PatchCocoMetric):
 
     Areas [px^2] of the original image, both ends included: eS (extremely small) 0-144, rS
     (relatively small) 144-400, gS (generally small) 400-1024, N (normal) 1024-2000. The headline
-    counts objects of at most 1024 px^2 and 100 detections an image and class. A ground-truth box or
+    counts objects of at most 1024 px^2 and 100 detections per image and class. A ground-truth box or
     an unmatched detection outside an area range neither counts nor costs in it.
 
     Annotations of the category ``ignore`` take no part: a detection there is a false positive, as
@@ -22,7 +22,7 @@ class SODADMetric(PatchCocoMetric):
 
     Reported under ``prefix``: ``AP``, ``AP50``, ``AP75`` (headline), ``AP_eS``, ``AP_rS``,
     ``AP_gS``, ``AP_N`` (100 detections), ``AP@1000`` (headline with ``max_dets``, 1000 by default),
-    ``recall50`` and ``recall50_score<S>`` (boxes of every area). The table a class counts
+    ``recall50`` and ``recall50_score<S>`` (boxes of every area). The table of classes counts
     ``max_dets`` detections.
 
     Predictions must be in original image coordinates, that is rescaled, where the pipeline
@@ -72,7 +72,7 @@ class SODADMetric(PatchCocoMetric):
 
     @property
     def table_area(self) -> str:
-        """Area range of the table a class."""
+        """Area range of the table of classes."""
         return 'small'
 
     def truth_box(self, annotation: Mapping[str, Any]) -> Mapping[str, Any]:

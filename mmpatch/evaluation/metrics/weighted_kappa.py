@@ -16,8 +16,8 @@ from mmpatch.registry import METRICS
 class WeightedKappa(BaseMetric):
     """Cohen's kappa with quadratic weights: agreement of grades beyond chance, 1 at best.
 
-    A mistake counts by the square of its distance, as in PANDA's challenge. Where all labels and all
-    predictions are one and the same class, chance explains everything: 0 / 0, given as 0.
+    A mistake counts by the square of its distance, as in PANDA's challenge. If all labels and all
+    predictions are the same class, chance explains everything: kappa is 0 / 0 and reported as 0.
 
     Source: Cohen, Psychological Bulletin 70 (1968).
 
