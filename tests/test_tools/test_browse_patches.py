@@ -13,9 +13,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
 
-from mmpatch.engine.gradients import SampledGradient
-from mmpatch.engine.loops.patchgd_loops import PatchGDMixin
-from mmpatch.patching import PatchBatch
+from mmpatch.engine.gradients import Passes, SampledGradient
 from mmpatch.testing import load_tool, make_coco_tree
 from mmpatch.testing.tiny_detector import detector_cfg
 
@@ -68,21 +66,22 @@ def cfg(tmp_path: Path) -> Config:
     )
 
 
+@pytest.mark.parametrize('by_epoch', [True, False])
 def test_the_same_images_and_patches_as_in_training(
-    tool: ModuleType, cfg: Config, monkeypatch: pytest.MonkeyPatch
+    tool: ModuleType, cfg: Config, monkeypatch: pytest.MonkeyPatch, by_epoch: bool
 ) -> None:
+    if not by_epoch:
+        del cfg.train_cfg['max_epochs']
+        cfg.train_cfg.update(type='mmpatch.PatchGDIterTrainLoop', max_iters=2)
     expected: list[tuple[list[np.ndarray], list[torch.Tensor]]] = []
-    draw = PatchGDMixin.draw
 
-    def recorded(loop: Any, batch: PatchBatch) -> list[torch.Tensor]:
-        draws = draw(loop, batch)
-        images = [image.flip(0).permute(1, 2, 0).numpy() for image in batch.images]
+    def only_draw(gradient: Any, passes: Passes, draws: list[torch.Tensor]) -> dict[str, Any]:
+        images = [image.flip(0).permute(1, 2, 0).numpy() for image in passes.batch.images]
         expected.append((images, draws))
-        return draws
+        return {}
 
     with monkeypatch.context() as patch:
-        patch.setattr(PatchGDMixin, 'draw', recorded)
-        patch.setattr(SampledGradient, '__call__', lambda self, context: {})  # only draw
+        patch.setattr(SampledGradient, '__call__', only_draw)
         Runner.from_cfg(copy.deepcopy(cfg)).train()
     pages = list(tool.browse(cfg, 5))
     assert [(batch, image) for batch, image, _ in pages] == [(0, 0), (0, 1), (1, 0)]

@@ -14,11 +14,9 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import torch
 from mmdet.structures.bbox import get_box_tensor
 from mmengine.config import Config, DictAction
 from mmengine.registry import MODELS, init_default_scope
@@ -27,37 +25,13 @@ from mmengine.visualization import Visualizer
 from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
-from torch import Tensor
 
-from mmpatch.engine.loops.patchgd_loops import PatchGDMixin, seed_everything
-from mmpatch.patching import PatchBatch, PatchSchedule
+from mmpatch.engine.gradients import build_gradient
+from mmpatch.engine.loops.patchgd_loops import PatchGDIterTrainLoop, PatchGDMixin
+from mmpatch.engine.loops.seeding import SeededBatches, seed_everything
+from mmpatch.patching import PatchBatch, PatchSampler, PatchSchedule
 from mmpatch.registry import LOOPS
 from mmpatch.visualization.draws_page import Draws, draw_draws, draws_of_batch
-
-
-class DryLoop(PatchGDMixin):
-    """The draws of a train loop of the config, without a runner and without a model.
-
-    Args:
-        seed: Seed of the training.
-        train_cfg: Settings of the loop.
-    """
-
-    def __init__(self, seed: int, train_cfg: dict[str, Any]) -> None:
-        settings = {
-            k: train_cfg[k] for k in ('sampling_rate', 'inner_iterations') if k in train_cfg
-        }
-        self.schedule = PatchSchedule(**settings)
-        self.runner = SimpleNamespace(seed=seed)
-        self.exact = train_cfg.get('gradient', 'sampled') == 'exact'
-        self._epoch = 0
-        self._iter = 0
-
-    def next_draws(self, batch: PatchBatch) -> list[Tensor]:
-        """Patches of the inner iterations on the next batch; with exact gradients, all of them."""
-        draws = [torch.arange(batch.num_patches)] if self.exact else self.draw(batch)
-        self._iter += 1
-        return draws
 
 
 def browse(cfg: Config, num_batches: int) -> Iterator[tuple[int, int, Draws]]:
@@ -81,22 +55,31 @@ def browse(cfg: Config, num_batches: int) -> Iterator[tuple[int, int, Draws]]:
     model = cfg.model
     preprocessor = MODELS.build(model.get('data_preprocessor') or cfg.data_preprocessor)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
-    loop = DryLoop(seed, cfg.train_cfg)
+    names = ('sampling_rate', 'inner_iterations')
+    schedule = PatchSchedule(**{k: cfg.train_cfg[k] for k in names if k in cfg.train_cfg})
+    samples_patches = build_gradient(cfg.train_cfg.get('gradient', 'sampled')).samples
     seed_everything(seed, 0)
+    batches = iter(loader)
+    if issubclass(LOOPS.get(cfg.train_cfg.type), PatchGDIterTrainLoop):
+        batches = SeededBatches(batches, seed, loader.num_workers)
     count = min(num_batches, len(loader))
-    for number, data in enumerate(track(islice(loader, count), 'Drawing', total=count)):
+    for number, data in enumerate(track(islice(batches, count), 'Drawing', total=count)):
         data = preprocessor(data, True)
-        batch = PatchBatch(
+        batch: PatchBatch[Any] = PatchBatch(
             data['inputs'], model.patch_size, model.get('halo', 0), preprocessor.to_input
         )
+        draws = [batch.all_patches]
+        if samples_patches:
+            sizes = [len(batch.of_image(image)) for image in range(batch.num_images)]
+            draws = PatchSampler(seed).draw(sizes, schedule, epoch=0, iteration=number)
         samples = data['data_samples']
         pages = draws_of_batch(
             batch,
-            loop.next_draws(batch),
+            draws,
             [_boxes(sample) for sample in samples],
             [Path(sample.metainfo.get('img_path') or 'image').name for sample in samples],
             global_patch=model.get('global_patch', True),
-            note=_note(loop, seed, number),
+            note=_note(seed, number, schedule.sampling_rate if samples_patches else None),
         )
         for image, page in enumerate(pages):
             yield number, image, page
@@ -126,11 +109,11 @@ def save(page: Draws, batch: int, image: int, out_dir: Path) -> tuple[Path, NDAr
     return path, picture
 
 
-def _note(loop: DryLoop, seed: int, number: int) -> str:
+def _note(seed: int, number: int, rate: float | None) -> str:
     when = f'seed {seed}, epoch 1, iteration {number + 1}'
-    if loop.exact:
+    if rate is None:
         return f"{when}, gradient='exact': every patch takes part in the one step of a batch"
-    return f'{when}, sampling rate {loop.schedule.sampling_rate:g}'
+    return f'{when}, sampling rate {rate:g}'
 
 
 def _boxes(sample: Any) -> NDArray[Any]:
