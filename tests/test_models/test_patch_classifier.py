@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mmpatch.engine.gradients import ExactGradient, build_gradient
-from mmpatch.models.classifiers import background, patch_classifier
+from mmpatch.models.classifiers import background, grid_network
 from mmpatch.patching import Latent
 from mmpatch.testing.tasks import Task, passes_of
 from mmpatch.testing.tiny_classifier import (
@@ -198,7 +198,7 @@ def test_theta2_that_needs_a_larger_grid(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ValueError, match=r'grid of 3 x 2 patches, but ResNet needs at least 5 x 5'):
         model.loss([image(130, 100)], [sample(0)])
     model.loss([image(320, 300)], [sample(0)])
-    monkeypatch.setattr(patch_classifier, 'TRIED_GRIDS', 3)
+    monkeypatch.setattr(grid_network, 'TRIED_GRIDS', 3)
     with pytest.raises(ValueError, match=r'ResNet as theta2 takes no grid up to 3 x 3'):
         build_classifier(aggregator=narrow, head=head)
 

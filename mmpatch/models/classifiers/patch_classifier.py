@@ -16,9 +16,7 @@ from mmpatch.patching import Features, Latent, PatchBatch, Pixels
 from mmpatch.registry import MODELS
 
 from .background import Background
-
-#: Sides of grids that theta2 is tried on [patches].
-TRIED_GRIDS = 64
+from .grid_network import pooled, smallest_grid
 
 #: The data samples of a batch's images.
 Samples = Sequence[Any]
@@ -84,14 +82,14 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         self.background = None if background is None else Background(**background)
         self.aggregator = None if aggregator is None else MODELS.build(aggregator)
         self.aggregator_channels = (aggregator or {}).get('in_channels')
-        self.smallest_grid = self._find_smallest_grid()
+        self.smallest_grid = smallest_grid(self.aggregator, self.aggregator_channels)
 
     # --- theta1 -----------------------------------------------------------------------------
 
     def extract_patches(self, patches: Tensor) -> Features:
         """Backbone and neck, (K, C, P, P) -> one vector a patch, (K, D, 1, 1)."""
         patches = patches.contiguous(memory_format=self.memory_format)
-        return (_pooled(self.extract_feat(patches))[:, :, None, None],)
+        return (pooled(self.extract_feat(patches))[:, :, None, None],)
 
     def existing_patches(self, images: Sequence[Pixels]) -> Sequence[Tensor] | None:
         """Patches that are not blank, (N_b,) bool an image; None: all."""
@@ -265,42 +263,11 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
                 f'{self.smallest_grid}: use larger images or a smaller patch_size'
             )
         if self.aggregator is None:
-            return _pooled(maps)
+            return pooled(maps)
         if self.aggregator_channels not in (None, maps.shape[1]):
             raise ValueError(
                 f'theta2 has in_channels={self.aggregator_channels}, but Z with fusion='
                 f'{self.fusion!r} has {maps.shape[1]} channels: set aggregator.in_channels='
                 f'{maps.shape[1]}'
             )
-        return _pooled(self.aggregator(maps))
-
-    @torch.no_grad()
-    def _find_smallest_grid(self) -> int:
-        """Side of the smallest grid that theta2 takes [patches].
-
-        Raises:
-            ValueError: If it takes none.
-        """
-        if self.aggregator is None or self.aggregator_channels is None:
-            return 1
-        training = self.aggregator.training
-        self.aggregator.eval()
-        error: Exception | None = None
-        for side in range(1, TRIED_GRIDS + 1):
-            try:
-                _pooled(self.aggregator(torch.zeros(1, self.aggregator_channels, side, side)))
-            except (RuntimeError, ValueError) as found:
-                error = found
-            else:
-                self.aggregator.train(training)
-                return side
-        raise ValueError(
-            f'{type(self.aggregator).__name__} as theta2 takes no grid up to {TRIED_GRIDS} x '
-            f'{TRIED_GRIDS} patches (the last error: {error})'
-        )
-
-
-def _pooled(features: Tensor | Sequence[Tensor]) -> Tensor:
-    """The last of the features, averaged over places; (K, D)."""
-    last = features if isinstance(features, Tensor) else features[-1]
-    return last.flatten(2).mean(dim=2) if last.ndim > 2 else last
+        return pooled(self.aggregator(maps))

@@ -19,6 +19,7 @@ from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
+from .enlarge import enlarged
 from .label_maps import LabelMaps
 
 
@@ -162,7 +163,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
                 f'{type(self.aggregator).__name__} must return {wanted}, it returned '
                 f'{tuple(logits.shape)}'
             )
-        return logits if stride == 1 else _interpolate(logits, batch, patches, stride)
+        return logits if stride == 1 else enlarged(logits, batch, patches, stride)
 
     def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch[LabelMaps]:
         """Cut the images (C, H, W) of a training batch; labels stay where they are."""
@@ -273,32 +274,3 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
                     place.copy_(window[:, : place.shape[1], : place.shape[2]])
             results.append(canvas)
         return results
-
-
-def _interpolate(logits: Tensor, batch: PatchBatch[Any], indices: Tensor, stride: int) -> Tensor:
-    """Bilinear interpolation to full resolution.
-
-    Args:
-        logits: (S, C, h + 2, w + 2), with a margin of one cell.
-        batch: The patches.
-        indices: (S,) their flat numbers.
-        stride: Side of a cell [px].
-
-    Returns:
-        (S, C, P, P). Cells beyond the image have no weight, so values at its border are continued.
-    """
-    cells = torch.arange(-1, logits.shape[-1] - 1) * stride
-    inside = []
-    for axis in (0, 1):
-        sizes = torch.tensor([(grid.height, grid.width)[axis] for grid in batch.grids])
-        starts = batch.origins[indices, axis, None] + cells
-        inside.append((starts >= 0) & (starts < sizes[batch.image_index[indices], None]))
-    mask = (inside[0][:, None, :, None] & inside[1][:, None, None, :]).to(logits)
-
-    def enlarge(x: Tensor) -> Tensor:
-        x = F.interpolate(x, scale_factor=stride, mode='bilinear', align_corners=False)
-        return x[..., stride:-stride, stride:-stride]
-
-    if bool(mask.all()):
-        return enlarge(logits)
-    return enlarge(logits * mask) / enlarge(mask).clamp(min=0.25)  # the least of a pixel inside

@@ -1,0 +1,40 @@
+"""From logits at the stride of the latent to full resolution, patch by patch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmpatch.patching import PatchBatch
+
+
+def enlarged(logits: Tensor, batch: PatchBatch[Any], indices: Tensor, stride: int) -> Tensor:
+    """Interpolate logits to full resolution, bilinear.
+
+    Args:
+        logits: (S, C, h + 2, w + 2), with a margin of one cell.
+        batch: The patches.
+        indices: (S,) their flat numbers.
+        stride: Side of a cell [px].
+
+    Returns:
+        (S, C, P, P). Cells beyond the image have no weight, so values at its border are continued.
+    """
+    cells = torch.arange(-1, logits.shape[-1] - 1) * stride
+    inside = []
+    for axis in (0, 1):
+        sizes = torch.tensor([(grid.height, grid.width)[axis] for grid in batch.grids])
+        starts = batch.origins[indices, axis, None] + cells
+        inside.append((starts >= 0) & (starts < sizes[batch.image_index[indices], None]))
+    mask = (inside[0][:, None, :, None] & inside[1][:, None, None, :]).to(logits)
+
+    def enlarge(x: Tensor) -> Tensor:
+        x = F.interpolate(x, scale_factor=stride, mode='bilinear', align_corners=False)
+        return x[..., stride:-stride, stride:-stride]
+
+    if bool(mask.all()):
+        return enlarge(logits)
+    return enlarge(logits * mask) / enlarge(mask).clamp(min=0.25)  # the least of a pixel inside
