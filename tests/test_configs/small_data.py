@@ -108,8 +108,10 @@ def make_small(cfg: Config, name: str, steps: int = 1) -> Config:
     if optimizer['type'] == 'SGD':
         optimizer['lr'] *= 0.01  # weights are random, and the warm-up is gone
     if 'PatchGD' in found['train_cfg'].get('type', ''):
-        # One half of the patches, then the other: losses of batches can be compared.
-        found['train_cfg'].update(inner_iterations=2, sampling_rate=0.5)
+        found['train_cfg']['inner_iterations'] = 2
+        if 'bbox_head' in found['model'] or 'decode_head' in found['model']:
+            # One half of the patches, then the other: losses of batches can be compared.
+            found['train_cfg']['sampling_rate'] = 0.5
     if found['model']['backbone']['type'] == 'HourglassNet':
         found['model']['backbone'].update(
             stage_channels=[16, 16, 24, 24, 24, 32], stage_blocks=[1] * 6, feat_channel=16
