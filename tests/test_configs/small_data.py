@@ -81,7 +81,7 @@ def _slides(root: Path) -> None:
 def make_small(cfg: Config, name: str, steps: int = 1) -> Config:
     """A config for a few epochs of one image, on images of few patches, without weights.
 
-    The learning rate is that of the config, without its schedule.
+    The learning rate is that of the config, without its schedule; that of SGD is lower.
 
     Grids keep about their number of patches: sides of images and patches shrink by the same factor,
     except where the levels of a detector's head need patches of 256 px.
@@ -104,13 +104,22 @@ def make_small(cfg: Config, name: str, steps: int = 1) -> Config:
         found['train_cfg'].update(max_epochs=steps, val_interval=steps)
     found['train_cfg'].pop('dynamic_intervals', None)
     found['param_scheduler'] = None
+    optimizer = found['optim_wrapper']['optimizer']
+    if optimizer['type'] == 'SGD':
+        optimizer['lr'] *= 0.01  # weights are random, and the warm-up is gone
     if 'PatchGD' in found['train_cfg'].get('type', ''):
         found['train_cfg']['inner_iterations'] = 2
+        if 'bbox_head' in found['model'] or 'decode_head' in found['model']:
+            # One half of the patches, then the other: losses of batches can be compared.
+            found['train_cfg']['sampling_rate'] = 0.5
     if found['model']['backbone']['type'] == 'HourglassNet':
         found['model']['backbone'].update(
             stage_channels=[16, 16, 24, 24, 24, 32], stage_blocks=[1] * 6, feat_channel=16
         )
         found['model']['bbox_head']['in_channels'] = 16
+    if found['model']['backbone']['type'] == 'mmseg.ResNetV1c':
+        found['model']['backbone']['depth'] = 18
+        found['model']['decode_head'].update(in_channels=512, channels=64)
     if found['model']['backbone']['type'] == 'mmseg.UNet':
         found['model']['backbone']['base_channels'] = 16
         found['model']['decode_head'].update(in_channels=16, channels=16)
