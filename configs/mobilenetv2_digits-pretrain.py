@@ -31,6 +31,7 @@ param_scheduler = [
     ),
 ]
 custom_hooks = [
+    dict(type='mmpatch.DataCheckHook'),
     dict(type='mmpatch.BaselineSettingsHook', channels_last=True),
     dict(type='mmpatch.CheckpointGuardHook'),
     dict(type='mmpatch.MemoryHook'),

@@ -34,7 +34,7 @@ resize = dict(
 )  # the same for both images: objects of the same size
 train_pipeline = [*_base_.train_pipeline[:2], resize, *_base_.train_pipeline[2:]]
 test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow', to_float32=True),
+    dict(type='LoadImageFromFile', _scope_='mmpatch', to_float32=True),
     resize,
     dict(
         type='RandomCenterCropPad',  # pads as CenterNet's head expects

@@ -46,6 +46,7 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs),
 ]
 custom_hooks = [
+    dict(type='mmpatch.DataCheckHook'),
     dict(type='NumClassCheckHook'),
     dict(type='mmpatch.CheckpointGuardHook'),
     dict(type='mmpatch.MemoryHook'),

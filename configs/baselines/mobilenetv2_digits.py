@@ -21,6 +21,7 @@ model = dict(
 )
 train_cfg = dict(_delete_=True, type='EpochBasedTrainLoop', max_epochs=3, val_interval=1)
 custom_hooks = [
+    dict(type='mmpatch.DataCheckHook'),
     dict(
         type='mmpatch.BaselineSettingsHook',
         frozen={{_base_.frozen}},
