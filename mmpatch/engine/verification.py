@@ -143,7 +143,7 @@ def _in_type(sample: Any, dtype: torch.dtype) -> Any:
     return sample
 
 
-def _first_random_module(model: Any, batch: PatchBatch[Any]) -> str | None:
+def _first_random_module(model: Any, batch: PatchBatch[object]) -> str | None:
     """Encode twice with the same random state; the first module that differs."""
     passes: list[list[tuple[str, Tensor]]] = []
     state = RandomState.capture()

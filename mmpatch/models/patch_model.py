@@ -98,7 +98,7 @@ class PatchModelMixin:
         """theta1 of the task on windows of any side, (K, C, side, side) -> a map a level."""
         raise NotImplementedError
 
-    def encode(self, batch: PatchBatch[Any], indices: Tensor) -> Features:
+    def encode(self, batch: PatchBatch[object], indices: Tensor) -> Features:
         """theta1 on patches, with their halo around them.
 
         Args:
@@ -110,7 +110,7 @@ class PatchModelMixin:
         """
         return batch.crop(indices, self._encode_windows(batch, indices))
 
-    def encode_global(self, batch: PatchBatch[Any]) -> Features | None:
+    def encode_global(self, batch: PatchBatch[object]) -> Features | None:
         """theta1 on the global patches -> (B, D_l, g_l, g_l) a level; None without them."""
         return self.extract_patches(batch.read_global()) if self.global_patch else None
 
@@ -138,7 +138,7 @@ class PatchModelMixin:
         """The sums over all patches; none."""
         return ()
 
-    def in_memory_losses(self, batch: PatchBatch[Any]) -> dict[str, Tensor]:
+    def in_memory_losses(self, batch: PatchBatch[object]) -> dict[str, Tensor]:
         """Losses of a batch with the graphs of all patches in memory at once.
 
         This is the reference which the patch-wise gradients are compared with.
@@ -148,7 +148,7 @@ class PatchModelMixin:
 
     @torch.no_grad()
     def sweep(
-        self, batch: PatchBatch[Any], first: int = 0
+        self, batch: PatchBatch[object], first: int = 0
     ) -> Iterator[tuple[Latent, Features | None, Tensor]]:
         """Encode a batch without gradient and stop wherever theta2 can read what is remembered.
 
@@ -175,7 +175,7 @@ class PatchModelMixin:
         for latent, patches in steps:
             yield latent, global_features, patches
 
-    def _encode_windows(self, batch: PatchBatch[Any], indices: Tensor) -> Features:
+    def _encode_windows(self, batch: PatchBatch[object], indices: Tensor) -> Features:
         """theta1 on patches with their halo, which is not cut off."""
         return self.extract_patches(batch.read(indices))
 
@@ -183,13 +183,13 @@ class PatchModelMixin:
         """Which patches of each image are encoded at all, (N_b,) bool each; None: all."""
         return None
 
-    def cut_images(self, images: Sequence[Pixels]) -> PatchBatch[Any]:
+    def cut_images(self, images: Sequence[Pixels]) -> PatchBatch[object]:
         """Cut images (C, H, W) into patches.
 
         Raises:
             ValueError: If a training image is smaller than a patch and may not be padded.
         """
-        batch: PatchBatch[Any] = PatchBatch(
+        batch: PatchBatch[object] = PatchBatch(
             images,
             self.patch_size,
             self.halo,

@@ -53,10 +53,10 @@ class PatchModel(HasModules, Protocol[Targets]):
     def cut(self, inputs: list[Tensor], data_samples: list[Any]) -> PatchBatch[Targets]:
         """Cut the images (C, H, W) of a batch and prepare what the loss needs of the labels."""
 
-    def encode(self, batch: PatchBatch[Any], patches: Tensor) -> Features:
+    def encode(self, batch: PatchBatch[object], patches: Tensor) -> Features:
         """theta1 on K patches -> (K, D_l, h_l, w_l) per level."""
 
-    def encode_global(self, batch: PatchBatch[Any]) -> Features | None:
+    def encode_global(self, batch: PatchBatch[object]) -> Features | None:
         """theta1 on the B global patches -> (B, D_l, g_l, g_l) per level; None without them."""
 
     def patch_sums(

@@ -34,8 +34,9 @@ class Pixels(Protocol):
 ToInput = Callable[[Tensor], Tensor]
 
 
-#: What the loss needs of the labels of a batch; each model has its own type.
-Targets = TypeVar('Targets')
+#: Labels of a batch as the loss needs them; each model has its own type. Code that only reads the
+#: geometry takes a ``PatchBatch[object]``, which is any batch.
+Targets = TypeVar('Targets', covariant=True)
 NewTargets = TypeVar('NewTargets')
 
 
@@ -59,7 +60,7 @@ class PatchBatch(Generic[Targets]):
         ValueError: If the images differ in type or in number of channels.
 
     Attributes:
-        targets: What the model's loss needs of the labels; set by :meth:`with_targets`.
+        targets: Labels as the model's loss needs them; see :meth:`with_targets`.
         places: Number of every patch in the grid of its image; (A,) int64.
         image_index: Image of every patch; (A,) int64.
         origins: Top left corner (y, x) of every patch in its image [px]; (A, 2) int64.
@@ -98,7 +99,7 @@ class PatchBatch(Generic[Targets]):
         )
 
     def with_targets(self, targets: NewTargets) -> PatchBatch[NewTargets]:
-        """The same patches, with what the loss needs of their labels."""
+        """The same patches with labels, as the loss needs them."""
         labelled = cast('PatchBatch[NewTargets]', copy.copy(self))
         labelled.targets = targets
         return labelled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import Any
 
 from torch import Tensor
 
@@ -33,7 +32,7 @@ class ChunkOrder:
         chunks: Flat patch numbers (K,) of each chunk, ascending.
     """
 
-    def __init__(self, batch: PatchBatch[Any], chunk_size: int) -> None:
+    def __init__(self, batch: PatchBatch[object], chunk_size: int) -> None:
         self.chunks: tuple[Tensor, ...] = batch.all_patches.split(chunk_size)
         last_neighbour = batch.neighbours.amax(dim=1).cummax(dim=0).values
         ends = [int(chunk[-1]) for chunk in self.chunks]

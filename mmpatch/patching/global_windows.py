@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,7 +10,7 @@ from .batch import PatchBatch
 
 
 def global_windows(
-    feature: Tensor, batch: PatchBatch[Any], indices: Tensor, cells: tuple[int, int], radius: int
+    feature: Tensor, batch: PatchBatch[object], indices: Tensor, cells: tuple[int, int], radius: int
 ) -> Tensor:
     """The global patch's features at the places of local patches, bilinear.
 

@@ -33,7 +33,7 @@ class Latent:
 
     def __init__(
         self,
-        batch: PatchBatch[Any],
+        batch: PatchBatch[object],
         capacity: int | None = None,
         storage: Storage | None = None,
     ) -> None:
@@ -49,8 +49,8 @@ class Latent:
     @classmethod
     def fill(
         cls,
-        batch: PatchBatch[Any],
-        encode: Callable[[PatchBatch[Any], Tensor], Features],
+        batch: PatchBatch[object],
+        encode: Callable[[PatchBatch[object], Tensor], Features],
         chunk_size: int,
         storage: Storage | None = None,
     ) -> Latent:
@@ -72,7 +72,7 @@ class Latent:
         return latent
 
     @classmethod
-    def of_live(cls, batch: PatchBatch[Any], features: Features) -> Latent:
+    def of_live(cls, batch: PatchBatch[object], features: Features) -> Latent:
         """A latent that holds features (A, D_l, h_l, w_l) of all patches with their graph."""
         latent = cls(batch)
         latent._live = features

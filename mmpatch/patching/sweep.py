@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ Encode = Callable[[Tensor], Features]
 
 
 def sweep(
-    batch: PatchBatch[Any], encode: Encode, chunk_size: int, first: int = 0
+    batch: PatchBatch[object], encode: Encode, chunk_size: int, first: int = 0
 ) -> Iterator[tuple[Latent, Tensor]]:
     """Encode patches and stop wherever theta2 can read a patch and its neighbours.
 
@@ -45,7 +44,7 @@ def sweep(
 
 
 def blended_sweep(
-    batch: PatchBatch[Any], encode: Encode, chunk_size: int, first: int = 0
+    batch: PatchBatch[object], encode: Encode, chunk_size: int, first: int = 0
 ) -> Iterator[tuple[Latent, Tensor]]:
     """The same, with features blended where windows overlap.
 
@@ -114,7 +113,7 @@ def blend(windows: Latent, level: int, indices: Tensor) -> Tensor:
     return torch.stack(result)
 
 
-def _window_start(batch: PatchBatch[Any], index: int) -> tuple[int, int]:
+def _window_start(batch: PatchBatch[object], index: int) -> tuple[int, int]:
     """Top left corner of the window of a patch [px]; negative beyond the image."""
     image = int(batch.image_index[index])
     above, before = batch.grids[image].margin(int(batch.places[index]))
@@ -122,7 +121,7 @@ def _window_start(batch: PatchBatch[Any], index: int) -> tuple[int, int]:
     return y - above, x - before
 
 
-def _first_needed(batch: PatchBatch[Any], chunk_size: int, first: int) -> int:
+def _first_needed(batch: PatchBatch[object], chunk_size: int, first: int) -> int:
     """The first patch that is read around the wanted ones."""
     near = batch.neighbours[first // chunk_size * chunk_size :]
     return int(near[near >= 0].min()) if len(near) else batch.num_patches

@@ -66,7 +66,7 @@ class Draws:
 
 
 def draws_of_batch(
-    batch: PatchBatch[Any],
+    batch: PatchBatch[object],
     draws: Sequence[Tensor],
     boxes: Sequence[NDArray[Any]],
     titles: Sequence[str],

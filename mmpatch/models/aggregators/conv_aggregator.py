@@ -55,17 +55,17 @@ class ConvAggregator(BaseModule):
         normal_init(self.conv, std=self.init_std)
         nn.init.dirac_(self.conv.weight.data[:, : self.channels])
 
-    def forward(self, local: Tensor, context: Tensor | None) -> Tensor:
+    def forward(self, local: Tensor, global_maps: Tensor | None) -> Tensor:
         """Fuse the features of S places.
 
         Args:
             local: Windows of the latent, (S, F, h, w).
-            context: The global patch's features at the same places, (S, F, h, w); None without
+            global_maps: The global patch's features at the same places, (S, F, h, w); None without
                 global patch.
 
         Returns:
             (S, F, h, w); the outer ``radius`` cells miss what lies beyond the window.
         """
-        x = local if context is None else torch.cat((local, context.to(local.dtype)), dim=1)
+        x = local if global_maps is None else torch.cat((local, global_maps.to(local.dtype)), dim=1)
         fused: Tensor = self.conv(x)
         return F.relu(fused) if self.relu else fused

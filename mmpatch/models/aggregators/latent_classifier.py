@@ -38,18 +38,20 @@ class LatentClassifier(BaseModule):
         both = global_patch and fusion == 'concat'
         self.conv = nn.Conv2d(channels * (1 + both), out_channels, 1)
 
-    def forward(self, local: Tensor, context: Tensor | None) -> Tensor:
+    def forward(self, local: Tensor, global_maps: Tensor | None) -> Tensor:
         """Classify S places.
 
         Args:
             local: Windows of the latent, (S, D, h, w).
-            context: The global patch's latent at the same places, (S, D, h, w), or None.
+            global_maps: The global patch's latent at the same places, (S, D, h, w), or None.
 
         Returns:
             Logits (S, out_channels, h, w).
         """
-        if context is None:
+        if global_maps is None:
             return self.conv(local)
-        context = context.to(local.dtype)
-        fused = local + context if self.fusion == 'add' else torch.cat((local, context), dim=1)
+        global_maps = global_maps.to(local.dtype)
+        fused = (
+            local + global_maps if self.fusion == 'add' else torch.cat((local, global_maps), dim=1)
+        )
         return self.conv(fused)

@@ -126,7 +126,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
 
     def aggregate(
         self,
-        batch: PatchBatch[Any],
+        batch: PatchBatch[object],
         latent: Latent,
         global_features: Features | None,
         images: Sequence[int],
@@ -236,7 +236,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
 
     # --- parts ------------------------------------------------------------------------------
 
-    def _latent_map(self, batch: PatchBatch[Any], latent: Latent, image: int) -> Tensor:
+    def _latent_map(self, batch: PatchBatch[object], latent: Latent, image: int) -> Tensor:
         """Z of an image, (D, m, n)."""
         grid, own = batch.grids[image], batch.of_image(image)
         entries = latent.windows(0, own)[:, :, 0, 0]

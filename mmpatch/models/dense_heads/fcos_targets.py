@@ -35,7 +35,7 @@ class FCOSTargets:
 
 
 def instances_by_patch(
-    batch: PatchBatch[None], per_image: Sequence[InstanceData | None]
+    batch: PatchBatch[object], per_image: Sequence[InstanceData | None]
 ) -> list[InstanceData]:
     """The instances that touch each patch, in its coordinates.
 

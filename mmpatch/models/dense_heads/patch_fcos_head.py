@@ -122,7 +122,7 @@ class PatchFCOSHead(LargeImageFCOSHead):
 
     def maps(
         self,
-        batch: PatchBatch[Any],
+        batch: PatchBatch[object],
         latent: Latent,
         global_features: Features | None,
         patches: Tensor,
@@ -146,12 +146,12 @@ class PatchFCOSHead(LargeImageFCOSHead):
             inside = latent.inside(level, patches, r)
             everywhere = bool(inside.all())
             inside = inside.to(local)
-            around = None
+            global_maps = None
             if global_features is not None:
                 h, w = cells.shape[-2:]
-                around = global_windows(global_features[level], batch, patches, (h, w), r)
-                around = around if everywhere else around * inside
-            x = self.aggregators[level // count](local, around)
+                global_maps = global_windows(global_features[level], batch, patches, (h, w), r)
+                global_maps = global_maps if everywhere else global_maps * inside
+            x = self.aggregators[level // count](local, global_maps)
             if x.shape != local.shape:
                 raise ValueError(
                     f'{type(self.aggregators[0]).__name__} must return maps of the shape of the '
@@ -165,7 +165,7 @@ class PatchFCOSHead(LargeImageFCOSHead):
     # --- loss -------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def prepare(self, batch: PatchBatch[Any], samples: Sequence[Any]) -> FCOSTargets:
+    def prepare(self, batch: PatchBatch[object], samples: Sequence[Any]) -> FCOSTargets:
         """Assign the labels of a batch to the points of its patches, and count what normalises.
 
         Every rank has to call this equally often, since normalisers are averaged over ranks.
@@ -248,7 +248,7 @@ class PatchFCOSHead(LargeImageFCOSHead):
     # --- prediction -------------------------------------------------------------------------
 
     def predict_image(
-        self, batch: PatchBatch[Any], outs: Maps, meta: dict[str, Any], rescale: bool
+        self, batch: PatchBatch[object], outs: Maps, meta: dict[str, Any], rescale: bool
     ) -> InstanceData:
         """Detections in one image.
 

@@ -144,7 +144,7 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         return self._maps(self.cut_images(batch_inputs))
 
     @torch.no_grad()
-    def _maps(self, batch: PatchBatch[Any]) -> Any:
+    def _maps(self, batch: PatchBatch[object]) -> Any:
         """The maps of theta2 at every patch."""
         parts = [
             self.bbox_head.maps(batch, latent, global_features, patches)

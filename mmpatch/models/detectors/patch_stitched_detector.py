@@ -90,7 +90,7 @@ class PatchStitchedDetector(PatchModelMixin, SingleStageDetector):
 
     def maps(
         self,
-        batch: PatchBatch[Any],
+        batch: PatchBatch[object],
         latent: Latent,
         global_features: Features | None,
         images: Sequence[int],
@@ -116,7 +116,7 @@ class PatchStitchedDetector(PatchModelMixin, SingleStageDetector):
 
     def _fused(
         self,
-        batch: PatchBatch[Any],
+        batch: PatchBatch[object],
         latent: Latent,
         global_features: Features | None,
         level: int,
@@ -124,12 +124,12 @@ class PatchStitchedDetector(PatchModelMixin, SingleStageDetector):
     ) -> Tensor:
         """The fused map of one image and level, (1, D, H_l, W_l)."""
         patches, grid = batch.of_image(image), batch.grids[image]
-        local, around = latent.windows(level, patches), None
+        local, global_maps = latent.windows(level, patches), None
         if global_features is not None:
             h, w = local.shape[-2:]
             windows = global_windows(global_features[level], batch, patches, (h, w), 0)
-            around = grid.merge(windows, crop=False)[None]
-        fused: Tensor = self.aggregator(grid.merge(local, crop=False)[None], around)
+            global_maps = grid.merge(windows, crop=False)[None]
+        fused: Tensor = self.aggregator(grid.merge(local, crop=False)[None], global_maps)
         return fused
 
     def patch_losses(
@@ -182,13 +182,13 @@ class PatchStitchedDetector(PatchModelMixin, SingleStageDetector):
         return self.bbox_head(tuple(self._maps(self.cut_images(batch_inputs))))
 
     @torch.no_grad()
-    def _maps(self, batch: PatchBatch[Any]) -> list[Tensor]:
+    def _maps(self, batch: PatchBatch[object]) -> list[Tensor]:
         """Fused maps of all images of a batch."""
         ((latent, global_features, _),) = self.sweep(batch)
         return self.maps(batch, latent, global_features, range(batch.num_images))
 
 
-def _with_batch_shape(batch: PatchBatch[Any], samples: Samples) -> Samples:
+def _with_batch_shape(batch: PatchBatch[object], samples: Samples) -> Samples:
     """The data samples, with the size to which the images of their batch are padded."""
     height = max(grid.rows for grid in batch.grids) * batch.patch_size
     width = max(grid.cols for grid in batch.grids) * batch.patch_size

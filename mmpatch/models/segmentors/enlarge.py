@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,7 +9,7 @@ from torch import Tensor
 from mmpatch.patching import PatchBatch
 
 
-def enlarged(logits: Tensor, batch: PatchBatch[Any], indices: Tensor, stride: int) -> Tensor:
+def enlarged(logits: Tensor, batch: PatchBatch[object], indices: Tensor, stride: int) -> Tensor:
     """Interpolate logits to full resolution, bilinear.
 
     Args:

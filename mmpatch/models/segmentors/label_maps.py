@@ -31,7 +31,7 @@ class LabelMaps:
     def __init__(
         self,
         maps: Sequence[Any],
-        batch: PatchBatch[None],
+        batch: PatchBatch[object],
         names: Sequence[str],
         num_classes: int,
         ignore_index: int,

@@ -143,7 +143,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
 
     def maps(
         self,
-        batch: PatchBatch[Any],
+        batch: PatchBatch[object],
         latent: Latent,
         global_features: Features | None,
         patches: Tensor,
@@ -153,10 +153,10 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         stride = batch.patch_size // cells
         margin = int(stride > 1)
         local = latent.windows(0, patches, margin)
-        around = None
+        global_maps = None
         if global_features is not None:
-            around = global_windows(global_features[0], batch, patches, (cells, cells), margin)
-        logits: Tensor = self.aggregator(local, around)
+            global_maps = global_windows(global_features[0], batch, patches, (cells, cells), margin)
+        logits: Tensor = self.aggregator(local, global_maps)
         wanted = (len(patches), self.out_channels, *local.shape[2:])
         if tuple(logits.shape) != wanted:
             raise ValueError(
@@ -241,7 +241,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         return results
 
     def sweep_logits(
-        self, batch: PatchBatch[Any], first: int = 0
+        self, batch: PatchBatch[object], first: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits of a batch without gradient, some patches at a time.
 
