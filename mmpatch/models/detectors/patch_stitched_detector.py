@@ -13,6 +13,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmpatch.models.dense_heads.shapes import with_shapes
+from mmpatch.models.operators import with_portable_nms
 from mmpatch.models.patch_model import PatchModelMixin
 from mmpatch.models.protocol import LossScope, Sums
 from mmpatch.patching import Features, Latent, PatchBatch
@@ -55,6 +56,8 @@ class PatchStitchedDetector(PatchModelMixin, SingleStageDetector):
     ) -> None:
         head = dict(bbox_head or {})
         super().__init__(backbone, neck, head, *args, global_patch=global_patch, **kwargs)
+        if self.bbox_head.test_cfg is not None:
+            self.bbox_head.test_cfg = with_portable_nms(self.bbox_head.test_cfg)
         self.aggregator = MODELS.build(
             dict(
                 type='mmpatch.ConvAggregator',
