@@ -49,7 +49,7 @@ PATCH_SETTINGS = (
     'fusion',
     'background',
 )
-PATCH_HEAD_SETTINGS = ('layout', 'loss_region', 'aggregator', 'global_patch')
+PATCH_HEAD_SETTINGS = ('loss_region', 'aggregator', 'global_patch')
 STOCK_TYPES = {
     'mmpatch.PatchDetector': 'mmdet.FCOS',
     'mmpatch.PatchSegmentor': 'mmseg.EncoderDecoder',

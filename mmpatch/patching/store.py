@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from mmpatch.utils.memory import available_memory
 
 #: Feature maps of some patches, one tensor (patches, D_l, h_l, w_l) a level.
 Features = tuple[Tensor, ...]
@@ -61,15 +61,6 @@ class Storage:
         pinned = device.type == 'cpu' and like.device.type == 'cuda'
         dtype = self.dtype or like.dtype
         return torch.zeros(tuple(shape), dtype=dtype, device=device, pin_memory=pinned)  # type: ignore[arg-type]
-
-
-def available_memory() -> int:
-    """Memory that a process can still take without swapping [bytes]; no limit if not Linux."""
-    source = Path('/proc/meminfo')
-    if not source.exists():
-        return sys.maxsize
-    lines = source.read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith('MemAvailable')) * 1024
 
 
 class PatchStore:

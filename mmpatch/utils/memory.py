@@ -85,6 +85,15 @@ def resident_memory() -> int:
     return pages * resource.getpagesize()
 
 
+def available_memory() -> int:
+    """Memory that a process can still take without swapping [bytes]; no limit if not Linux."""
+    source = Path('/proc/meminfo')
+    if not source.exists():
+        return sys.maxsize
+    lines = source.read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith('MemAvailable')) * 1024
+
+
 def memory_in_use(device: torch.device) -> int:
     """Resident memory of this process, or what PyTorch's allocator holds of the GPU [bytes]."""
     if device.type == 'cuda':

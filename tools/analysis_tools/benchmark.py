@@ -25,8 +25,7 @@ from mmengine.config import Config
 
 from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
 from mmpatch.benchmark.models import BASES, LABELS, analytic_need
-from mmpatch.patching.store import available_memory
-from mmpatch.utils.memory import format_size, parse_size
+from mmpatch.utils.memory import available_memory, format_size, parse_size
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs/_base_/models'
 
