@@ -55,6 +55,7 @@ custom_hooks = [
         frozen={{_base_.model.frozen}},
         norm_eval=True,
         channels_last=True,
+        activation_checkpointing=[],
     ),
 ]
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=20))

@@ -341,7 +341,7 @@ def test_overrides_change_what_is_there(row: Row) -> None:
     cfg, plain = row.load(), Config.fromfile(row.config)
     check_config(cfg)
     before, after = settings_of(plain.to_dict()), settings_of(cfg.to_dict())
-    new = {'.train_cfg.gradient.chunk_size', '.activation_checkpointing', '.model.global_patch'}
+    new = {'.train_cfg.gradient.chunk_size', '.model.global_patch'}
     assert set(after) - set(before) <= new and not set(before) - set(after)
     changed = [key for key, value in after.items() if before.get(key) != value]
     assert len(changed) == len(row.overrides)

@@ -192,3 +192,17 @@ def test_a_baseline_gets_the_settings_of_a_patch_wise_model() -> None:
     assert model[2].weight.is_contiguous(memory_format=torch.channels_last)
     with pytest.raises(AttributeError, match='no_such_layer'):
         BaselineSettingsHook(frozen=['no_such_layer']).before_run(runner)
+
+
+def test_checkpointed_blocks_behind_frozen_ones_are_trained() -> None:
+    """mmengine's own setting leaves them without gradient, as their input needs none."""
+    model = torch.nn.Sequential(*(torch.nn.Linear(4, 4) for _ in range(3)))
+    calls: list[int] = []
+    forward = model[1].forward
+    model[1].forward = lambda x: calls.append(1) or forward(x)
+    BaselineSettingsHook(frozen=['0'], activation_checkpointing=['1', '2']).before_run(
+        SimpleNamespace(model=model)
+    )
+    model(torch.ones(1, 4)).sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in model[1:].parameters())
+    assert len(calls) == 2  # computed again in the backward pass
