@@ -45,7 +45,8 @@ class PatchModelMixin:
     data_preprocessor: Any
     training: bool
     loss_region: LossRegion = 'sampled'
-    #: theta2 and the loss at some patches; every task has its own.
+    #: Every task has its own of these two; see :class:`mmpatch.models.protocol.PatchModel`.
+    cut: Callable[..., PatchBatch[Any]]
     patch_losses: Callable[..., dict[str, Tensor]]
 
     def __init__(
@@ -138,11 +139,17 @@ class PatchModelMixin:
         """The sums over all patches; none."""
         return ()
 
-    def in_memory_losses(self, batch: PatchBatch[object]) -> dict[str, Tensor]:
+    def loss(self, inputs: Sequence[Tensor], data_samples: Any) -> dict[str, Tensor]:
         """Losses of a batch with the graphs of all patches in memory at once.
 
-        This is the reference which the patch-wise gradients are compared with.
+        Stock loops train by it. It is also the reference which the patch-wise gradients are
+        compared with.
+
+        Args:
+            inputs: B images (C, H, W).
+            data_samples: Their B data samples.
         """
+        batch = self.cut(inputs, data_samples)
         latent = Latent.of_live(batch, self.encode(batch, batch.all_patches))
         return self.patch_losses(batch, latent, self.encode_global(batch), batch.all_patches)
 

@@ -135,3 +135,9 @@ def test_features_that_do_not_fit_into_the_host(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(store, 'available_memory', lambda: 100)
     with pytest.raises(ValueError, match=r'features of 9 patches take .*only 0.0 GiB left'):
         Latent.fill(batch_of((48, 48)), encode, 4)
+
+
+def test_a_gradient_that_nobody_asked_for() -> None:
+    latent = Latent(batch_of((16, 16)))
+    with pytest.raises(RuntimeError, match=r'collect_gradient\(\) was not called'):
+        latent.gradient(torch.tensor([0]))

@@ -164,10 +164,6 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         )
         return losses
 
-    def loss(self, inputs: Sequence[Tensor], data_samples: Samples) -> dict[str, Tensor]:
-        """Losses of the whole batch with gradient through every patch, all in memory at once."""
-        return self.in_memory_losses(self.cut(inputs, data_samples))
-
     # --- prediction -------------------------------------------------------------------------
 
     def predict(

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmdet.models.detectors import SingleStageDetector
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmpatch.models.dense_heads.fcos_targets import FCOSTargets
-from mmpatch.models.patch_model import PatchModelMixin, check_strides
+from mmpatch.models.patch_model import check_strides
 from mmpatch.models.protocol import Sums
 from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.registry import MODELS
 
+from .base_patch_detector import BasePatchDetector
+
 
 @MODELS.register_module()
-class PatchDetector(PatchModelMixin, SingleStageDetector):
+class PatchDetector(BasePatchDetector):
     """A detector whose head can be split, patch by patch.
 
     theta1 is the backbone, the neck and the head's towers. theta2 is the head's aggregators and
@@ -114,30 +116,12 @@ class PatchDetector(PatchModelMixin, SingleStageDetector):
         )
         return losses
 
-    def loss(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any) -> dict[str, Tensor]:
-        """Losses of the whole batch with gradient through every patch, all in memory at once."""
-        return self.in_memory_losses(self.cut(batch_inputs, batch_data_samples))
-
-    def predict(
-        self, batch_inputs: Sequence[Tensor], batch_data_samples: Any, rescale: bool = True
-    ) -> Any:
-        """Detect objects in images (C, H, W) of any size, one image after the other.
-
-        Args:
-            batch_inputs: B images as they come from the pipeline.
-            batch_data_samples: Their B data samples. Without a ``scale_factor`` an image counts as
-                not resized.
-            rescale: Give boxes in pixels of the original images.
-
-        Returns:
-            The data samples with ``pred_instances``.
-        """
-        results = []
-        for image, sample in zip(batch_inputs, batch_data_samples):
-            batch = self.cut_images([image])
-            meta = {'scale_factor': (1.0, 1.0), **sample.metainfo}
-            results.append(self.bbox_head.predict_image(batch, self._maps(batch), meta, rescale))
-        return self.add_pred_to_datasample(batch_data_samples, results)
+    def detect(
+        self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool
+    ) -> InstanceData:
+        """Detections in a batch of one image."""
+        found: InstanceData = self.bbox_head.predict_image(batch, self._maps(batch), meta, rescale)
+        return found
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """Raw maps of theta2 at every patch (mode ``'tensor'``)."""

@@ -7,25 +7,25 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmdet.models.detectors import SingleStageDetector
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmpatch.models.dense_heads.shapes import with_shapes
 from mmpatch.models.operators import with_portable_nms
-from mmpatch.models.patch_model import PatchModelMixin
 from mmpatch.models.protocol import LossScope, Sums
 from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
+
+from .base_patch_detector import BasePatchDetector
 
 #: The data samples of a batch's images.
 Samples = Sequence[Any]
 
 
 @MODELS.register_module()
-class PatchStitchedDetector(PatchModelMixin, SingleStageDetector):
+class PatchStitchedDetector(BasePatchDetector):
     """Any dense head of mmdet, such as RetinaNet's, YOLOX's or CenterNet's, patch by patch.
 
     theta1 is the backbone and the neck. Its features are put side by side. theta2 is an aggregator,
@@ -151,34 +151,15 @@ class PatchStitchedDetector(PatchModelMixin, SingleStageDetector):
         )
         return losses
 
-    def loss(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any) -> dict[str, Tensor]:
-        """Losses of the whole batch with gradient through every patch, all in memory at once."""
-        return self.in_memory_losses(self.cut(batch_inputs, batch_data_samples))
-
-    def predict(
-        self, batch_inputs: Sequence[Tensor], batch_data_samples: Any, rescale: bool = True
-    ) -> Any:
-        """Detect objects in images (C, H, W) of any size, one image after the other.
-
-        Args:
-            batch_inputs: B images as they come from the pipeline.
-            batch_data_samples: Their B data samples. Without a ``scale_factor`` an image counts as
-                not resized.
-            rescale: Give boxes in pixels of the original images.
-
-        Returns:
-            The data samples with ``pred_instances``.
-        """
-        results = []
-        for image, sample in zip(batch_inputs, batch_data_samples):
-            batch = self.cut_images([image])
-            meta = {'scale_factor': (1.0, 1.0), **sample.metainfo}
-            samples = _with_batch_shape(batch, [DetDataSample(metainfo=meta)])
-            found: list[InstanceData] = self.bbox_head.predict(
-                tuple(self._maps(batch)), samples, rescale=rescale
-            )
-            results += found
-        return self.add_pred_to_datasample(batch_data_samples, results)
+    def detect(
+        self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool
+    ) -> InstanceData:
+        """Detections in a batch of one image."""
+        samples = _with_batch_shape(batch, [DetDataSample(metainfo=meta)])
+        found: list[InstanceData] = self.bbox_head.predict(
+            tuple(self._maps(batch)), samples, rescale=rescale
+        )
+        return found[0]
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """What the head gives for the fused maps (mode ``'tensor'``)."""

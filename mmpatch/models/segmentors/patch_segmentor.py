@@ -218,10 +218,6 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             losses = self._losses.shares(own, sums, len(patches) / batch.num_patches)
         return dict(add_prefix(losses, 'decode'))
 
-    def loss(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> dict[str, Tensor]:
-        """Losses of the whole batch with gradient through every patch, all in memory at once."""
-        return self.in_memory_losses(self.cut(inputs, data_samples))
-
     # --- prediction -------------------------------------------------------------------------
 
     def predict(self, inputs: Sequence[Tensor], data_samples: Sequence[Any] | None = None) -> Any:

@@ -152,3 +152,11 @@ def test_the_gradient_is_that_of_autograd(name: str, gradient: str) -> None:
         if key in expected:
             error = (parameter.grad * 1_000 - expected[key]).norm()
             assert error <= 1e-4 * expected[key].norm().clamp(min=1e-3), key
+
+
+def test_a_patch_size_that_strides_do_not_divide() -> None:
+    model = patch_wise('retinanet', patch_size=72).train()
+    with pytest.raises(
+        ValueError, match=r'windows of 72 px maps whose sides divide 72; .*\(9, 9\)'
+    ):
+        model.loss([image(144, 144)], [sample(144, 144, 2, double=False)])
