@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -59,6 +60,7 @@ def _allowed() -> list[Any]:
         np.ndarray,
         np.dtype,
         *dtypes,
+        codecs.encode,  # bytes of an array of numpy; later versions of PyTorch allow it themselves
         # Whichever version of numpy or Python wrote the file.
         *(
             _named(_of_numpy(name), f'numpy.{core}.multiarray', name)
