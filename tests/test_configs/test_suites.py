@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmpatch.comparison import SUITES, Row, history, runs, suite_rows
@@ -39,8 +40,8 @@ def test_suite(suite: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         run = out / row['method']
         assert not row['failure'] and float(row['parameters [M]']) > 0
         losses = history(load_checkpoint((run / 'last_checkpoint').read_text()), 'loss')
-        # three images, so the loss need not fall; test_every_config has one image and more steps
-        assert len(set(losses.tolist())) == 3 and losses.max() < 2 * losses[0], row['method']
+        # of three images, some without objects, so it need not fall; test_every_config asks for that
+        assert len(set(losses.tolist())) == 3 and np.isfinite(losses).all(), row['method']
         metrics = json.loads((run / 'run.json').read_text())['metrics']
         (value,) = (value for name, value in metrics.items() if name.endswith('/AP'))
         assert row['AP'] == f'{value:.3f}' and -1 <= value <= 1
