@@ -57,6 +57,21 @@ class PatchGrid:
         """Number N = m * n of patches."""
         return self.rows * self.cols
 
+    @property
+    def global_size(self) -> tuple[int, int]:
+        """Height and width of the image within its global patch [px]; the longer one is P."""
+        longer = max(self.height, self.width)
+        height, width = (
+            max(1, round(side * self.patch_size / longer)) for side in (self.height, self.width)
+        )
+        return height, width
+
+    @property
+    def global_scale(self) -> tuple[float, float]:
+        """Factors (y, x) from pixels of the image to pixels of its global patch."""
+        height, width = self.global_size
+        return height / self.height, width / self.width
+
     def origins(self) -> Tensor:
         """Top left corners (y, x) of the patches without halo [px], row by row; (N, 2) int64."""
         ys = torch.arange(self.rows) * self.patch_size
