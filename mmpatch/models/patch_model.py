@@ -109,7 +109,7 @@ class PatchModelMixin:
         Returns:
             (K, D_l, h_l, w_l) a level, without the halo's cells.
         """
-        return batch.crop(indices, self._encode_windows(batch, indices))
+        return self.local_features(batch, indices, self._encode_windows(batch, indices))
 
     def encode_with_global(
         self, batch: PatchBatch[object], indices: Tensor
@@ -127,12 +127,24 @@ class PatchModelMixin:
             return self.encode(batch, indices), self.encode_global(batch)
         together = self.extract_patches(torch.cat([batch.read(indices), batch.read_global()]))
         count = len(indices)
-        local = batch.crop(indices, tuple(level[:count] for level in together))
-        return local, tuple(level[count:] for level in together)
+        local = self.local_features(batch, indices, tuple(level[:count] for level in together))
+        return local, self.global_features(tuple(level[count:] for level in together))
 
     def encode_global(self, batch: PatchBatch[object]) -> Features | None:
         """theta1 on the global patches -> (B, D_l, g_l, g_l) a level; None without them."""
-        return self.extract_patches(batch.read_global()) if self.global_patch else None
+        if not self.global_patch:
+            return None
+        return self.global_features(self.extract_patches(batch.read_global()))
+
+    def local_features(
+        self, batch: PatchBatch[object], indices: Tensor, features: Features
+    ) -> Features:
+        """What is remembered of K patches, from the features of their windows."""
+        return batch.crop(indices, features)
+
+    def global_features(self, features: Features) -> Features:
+        """What is used of the global patches, from their features."""
+        return features
 
     @property
     def loss_scope(self) -> LossScope:
