@@ -73,6 +73,7 @@ class PatchDetector(BasePatchDetector):
         self.loss_region = self.bbox_head.loss_region
         strides, radius = self.bbox_head.strides, self.bbox_head.radius
         check_strides(patch_size, halo, strides)
+        self.stride = max(strides)
         if patch_size // max(strides) < radius:
             raise ValueError(
                 f'a patch of {patch_size} px has {patch_size // max(strides)} cell(s) a side at '

@@ -38,7 +38,7 @@ class PatchStitchedDetector(BasePatchDetector):
         bbox_head: Any dense head of mmdet with ``in_channels``.
         aggregator: Settings of the aggregator besides ``channels`` and ``global_patch``;
             :class:`ConvAggregator` without ReLU by default.
-        patch_size, halo, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, stride, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
     """
 
