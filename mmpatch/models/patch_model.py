@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -26,6 +27,9 @@ class PatchModelMixin:
         patch_size: Side P of a patch [px], a multiple of the largest stride of theta1.
         halo: Context read around every patch [px], a multiple of the largest stride; its features
             are cropped off again.
+        stride: Largest stride inside theta1 [px]; 32 suits most backbones. Windows that would reach
+            over the border of the image are moved inwards by multiples of gcd(stride, patch_size,
+            halo). :class:`mmpatch.PatchDetector` takes the largest stride of its head instead.
         blend: In prediction, blend the features of windows where they overlap by their halo, instead
             of cropping the halo off. Smoother at borders of patches, and a little slower.
         chunk_size: Patches encoded at once where no gradient is needed. Changes speed and memory,
@@ -54,6 +58,7 @@ class PatchModelMixin:
         *args: Any,
         patch_size: int,
         halo: int = 0,
+        stride: int = 32,
         blend: bool = False,
         chunk_size: int = 4,
         global_patch: bool = True,
@@ -69,6 +74,8 @@ class PatchModelMixin:
             raise ValueError(f"small_images must be 'error' or 'pad', got {small_images!r}")
         if blend and halo == 0:
             raise ValueError('blend=True blends where windows overlap: set a halo [px]')
+        if stride < 1:
+            raise ValueError(f'stride must be at least 1 px, got {stride}')
         super().__init__(*args, **kwargs)
         if not hasattr(self.data_preprocessor, 'to_input'):
             raise TypeError(
@@ -78,6 +85,7 @@ class PatchModelMixin:
             )
         self.patch_size = patch_size
         self.halo = halo
+        self.stride = math.gcd(stride, patch_size, halo)
         self.blend = blend
         self.chunk_size = chunk_size
         self.global_patch = global_patch
@@ -100,14 +108,14 @@ class PatchModelMixin:
         raise NotImplementedError
 
     def encode(self, batch: PatchBatch[object], indices: Tensor) -> Features:
-        """theta1 on patches, with their halo around them.
+        """theta1 on the windows of patches, cut to the patches' own cells.
 
         Args:
             batch: The batch.
             indices: (K,) flat numbers of its patches.
 
         Returns:
-            (K, D_l, h_l, w_l) a level, without the halo's cells.
+            (K, D_l, h_l, w_l) a level, without the halo's cells; zeros beyond the image.
         """
         return self.local_features(batch, indices, self._encode_windows(batch, indices))
 
@@ -244,6 +252,7 @@ class PatchModelMixin:
             self.halo,
             self.data_preprocessor.to_input,
             self.existing_patches(images),
+            self.stride,
         )
         if self.training and self.small_images == 'error':
             for grid in batch.grids:

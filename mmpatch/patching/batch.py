@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar, cast
@@ -55,6 +56,7 @@ class PatchBatch(Generic[Targets]):
         to_input: Moves and normalises raw windows; identity by default.
         keep: (N_b,) bool for each image, which patches of its grid exist; None: all. Others are
             neither read nor scored, as if they were no part of the image.
+        stride: Largest stride of theta1 [px], by whose multiples windows are moved into the image.
 
     Raises:
         ValueError: If the images differ in type or in number of channels.
@@ -74,15 +76,18 @@ class PatchBatch(Generic[Targets]):
         halo: int = 0,
         to_input: ToInput = lambda windows: windows,
         keep: Sequence[Tensor] | None = None,
+        stride: int = 1,
     ) -> None:
         _check_alike(images)
         self.images = images
         self.patch_size = patch_size
         self.halo = halo
+        self.stride = stride
         self.to_input = to_input
         self.targets: Targets = cast('Targets', None)
         self.grids = tuple(
-            PatchGrid(image.shape[-2], image.shape[-1], patch_size, halo) for image in images
+            PatchGrid(image.shape[-2], image.shape[-1], patch_size, halo, stride)
+            for image in images
         )
         kept = [
             torch.arange(grid.num_patches) if keep is None else keep[image].nonzero()[:, 0]
@@ -127,8 +132,17 @@ class PatchBatch(Generic[Targets]):
         """Flat numbers of the patches of one image; (N,) int64."""
         return torch.arange(self.starts[image], self.starts[image + 1])
 
+    @property
+    def window_size(self) -> int:
+        """Side Q = P + 2 halo of a window [px]."""
+        return self.patch_size + 2 * self.halo
+
+    def grid_of(self, index: int) -> tuple[PatchGrid, int]:
+        """The grid that a patch belongs to, and its number there."""
+        return self.grids[int(self.image_index[index])], int(self.places[index])
+
     def read(self, indices: Tensor) -> Tensor:
-        """Read patches with their halo, ready for theta1.
+        """Read the windows of patches, ready for theta1.
 
         Args:
             indices: (K,) flat numbers.
@@ -136,7 +150,7 @@ class PatchBatch(Generic[Targets]):
         Returns:
             (K, C, Q, Q) moved and normalised, zero outside the image.
         """
-        side = self.patch_size + 2 * self.halo
+        side = self.window_size
         first = as_computable(self.images[0][:, :1, :1])
         windows = first.new_zeros((len(indices), first.shape[0], side, side))
         pads = []
@@ -155,7 +169,7 @@ class PatchBatch(Generic[Targets]):
         return inputs
 
     def crop(self, indices: Tensor, features: Features) -> Features:
-        """Cut the halo off features of windows.
+        """Cut features of windows to the cells of their patches; zeros beyond the image.
 
         Args:
             indices: (K,) flat numbers of the patches.
@@ -163,24 +177,30 @@ class PatchBatch(Generic[Targets]):
 
         Returns:
             Of the patches alone, (K, D_l, h_l, w_l) a level.
+
+        Raises:
+            ValueError: If a window could be moved by less than a cell.
         """
-        if self.halo == 0:
-            return features
-        margins = [
-            self.grids[int(self.image_index[i])].margin(int(self.places[i]))
-            for i in indices.tolist()
-        ]
-        side = self.patch_size + 2 * self.halo
-        cropped = []
-        for feature in features:
-            cells = feature.shape[-1] * self.patch_size // side
-            corners = [[x * feature.shape[-1] // side for x in margin] for margin in margins]
-            cropped.append(
-                torch.stack(
-                    [f[:, y : y + cells, x : x + cells] for f, (y, x) in zip(feature, corners)]
-                )
+        self._check_cells(features)
+        places = [self.grid_of(index) for index in indices.tolist()]
+        if self.halo == 0 and not any(any(grid.margin(place)) for grid, place in places):
+            return features  # each window is its patch
+        return tuple(
+            torch.stack([grid.crop(place, f) for (grid, place), f in zip(places, feature)])
+            for feature in features
+        )
+
+    def _check_cells(self, features: Features) -> None:
+        """Check that windows are moved by whole cells, before an image comes that shows it."""
+        side, lengths = self.window_size, [feature.shape[-1] for feature in features]
+        if any(self.stride * length % side for length in lengths):
+            needed = math.lcm(*(side // math.gcd(side, length) for length in lengths))
+            raise ValueError(
+                f'theta1 turns windows of {side} px into maps of {sorted(set(lengths))} cells a '
+                f'side, but windows are moved by multiples of stride={self.stride} px, which are '
+                f'no whole cells: set stride={needed} in the model, with patch_size and halo '
+                'multiples of it'
             )
-        return tuple(cropped)
 
     @cached_property
     def thumbnails(self) -> Tensor:

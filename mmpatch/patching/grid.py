@@ -14,32 +14,46 @@ NEIGHBOURHOOD = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """The m x n non-overlapping windows of side P that cover an image.
+    """The m x n non-overlapping patches of side P that cover an image, and the window of each.
 
-    The last row and column may reach beyond the image; what lies there reads as zero.
+    The *window* of a patch is what theta1 reads for it, of side Q = P + 2 halo. It has the patch in
+    its middle, but for one rule: a window stays inside the image. At the border it is moved inwards
+    by whole strides, and the patch lies off its middle by as much. So theta1 sees the border of the
+    image where it would see it in the whole image.
+
+    Only the last stride that the image fills partly, and what an image smaller than a window leaves
+    of it, lie beyond the image. They read as zero.
 
     Args:
         height: Height of the image [px].
         width: Width of the image [px].
         patch_size: Side P of a patch [px].
-        halo: Context read around a patch on every side [px]; its features are cropped off again.
-            At the border of the grid the window is moved inwards instead of reaching over it, so
-            that the border is where a convolution over the whole image would have it.
+        halo: Context read around a patch on every side [px]; its features are cut off again.
+        stride: Largest stride of theta1 [px]. Windows are moved by multiples of it, so that the
+            cells of a feature map lie in the same places in every window.
 
     Raises:
-        ValueError: If a size is not positive or the halo is negative.
+        ValueError: If a size is not positive, the halo is negative, or one of P and halo is no
+            multiple of the stride.
     """
 
     height: int
     width: int
     patch_size: int
     halo: int = 0
+    stride: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.height, self.width, self.patch_size) < 1 or self.halo < 0:
+        if min(self.height, self.width, self.patch_size, self.stride) < 1 or self.halo < 0:
             raise ValueError(
-                'a patch grid needs height, width and patch_size >= 1 and halo >= 0, got '
-                f'{self.height} x {self.width} px, patch_size={self.patch_size}, halo={self.halo}'
+                'a patch grid needs height, width, patch_size and stride >= 1 and halo >= 0, got '
+                f'{self.height} x {self.width} px, patch_size={self.patch_size}, '
+                f'stride={self.stride}, halo={self.halo}'
+            )
+        if self.patch_size % self.stride or self.halo % self.stride:
+            raise ValueError(
+                f'patch_size={self.patch_size} and halo={self.halo} px must be multiples of '
+                f'stride={self.stride} px: choose other sizes or a stride that divides both'
             )
 
     @property
@@ -72,6 +86,11 @@ class PatchGrid:
         height, width = self.global_size
         return height / self.height, width / self.width
 
+    @property
+    def window_size(self) -> int:
+        """Side Q = P + 2 halo of a window [px]."""
+        return self.patch_size + 2 * self.halo
+
     def origins(self) -> Tensor:
         """Top left corners (y, x) of the patches without halo [px], row by row; (N, 2) int64."""
         ys = torch.arange(self.rows) * self.patch_size
@@ -79,7 +98,7 @@ class PatchGrid:
         return torch.cartesian_prod(ys, xs).reshape(-1, 2)
 
     def window(self, index: int) -> tuple[slice, slice, tuple[int, int, int, int]]:
-        """The part of the image that the window of a patch (with halo) covers.
+        """The part of the image that the window of a patch covers.
 
         Args:
             index: Number of the patch, 0 <= index < N.
@@ -91,7 +110,7 @@ class PatchGrid:
         row, col = divmod(index, self.cols)
         above, before = self.margin(index)
         top, left = row * self.patch_size - above, col * self.patch_size - before
-        side = self.patch_size + 2 * self.halo
+        side = self.window_size
         y0, y1 = max(top, 0), min(top + side, self.height)
         x0, x1 = max(left, 0), min(left + side, self.width)
         outside = (x0 - left, left + side - x1, y0 - top, top + side - y1)
@@ -102,15 +121,19 @@ class PatchGrid:
         if not 0 <= index < self.num_patches:
             raise IndexError(f'patch {index} of a grid of {self.num_patches}')
         row, col = divmod(index, self.cols)
-        margins = []
-        for place, count in ((row, self.rows), (col, self.cols)):
-            last = max((count - 1) * self.patch_size - 2 * self.halo, 0)
-            start = min(max(place * self.patch_size - self.halo, 0), last)
-            margins.append(place * self.patch_size - start)
-        return margins[0], margins[1]
+        return self._margin(row, self.height), self._margin(col, self.width)
+
+    def _margin(self, place: int, length: int) -> int:
+        """The same along one axis, for the patch at a place of it; ``length`` is the image's side."""
+        patch = place * self.patch_size
+        end = -(-length // self.stride) * self.stride  # of the image, in whole strides
+        last = max(end - self.window_size, 0)
+        return patch - min(max(patch - self.halo, 0), last)
 
     def split(self, image: Tensor) -> Tensor:
         """Cut an image (C, H, W) into its windows (N, C, Q, Q), zeros outside the image.
+
+        :meth:`crop` gives the patches, and :meth:`merge` the image again.
 
         Raises:
             ValueError: If the image has another size than the grid.
@@ -126,8 +149,25 @@ class PatchGrid:
             windows.append(F.pad(image[:, rows, cols], outside))
         return torch.stack(windows)
 
+    def crop(self, index: int, feature: Tensor) -> Tensor:
+        """Cut the map of a window to the cells of its patch.
+
+        Args:
+            index: Number of the patch.
+            feature: (D, q, q), a map of its window. Cells have Q / q px, a divisor of the stride.
+
+        Returns:
+            (D, h, w); zeros for cells of the patch that lie beyond the window, and so beyond the
+            image.
+        """
+        length = feature.shape[-1]
+        y, x = (margin * length // self.window_size for margin in self.margin(index))
+        cells = self.patch_size * length // self.window_size
+        inside = feature[:, y : y + cells, x : x + cells]
+        return F.pad(inside, (0, cells - inside.shape[2], 0, cells - inside.shape[1]))
+
     def merge(self, patches: Tensor, *, crop: bool = True) -> Tensor:
-        """Put per-patch maps (N, D, h, w) back in place, the inverse of :meth:`split` for halo 0.
+        """Put per-patch maps (N, D, h, w) back in place.
 
         Args:
             patches: Maps of all patches, row by row; their stride is P / h.

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .batch import PatchBatch
 from .chunks import ChunkOrder
+from .grid import NEIGHBOURHOOD
 from .latent import Latent
 from .store import Features
 
@@ -68,7 +69,10 @@ def blended_sweep(
 
 
 def blend(windows: Latent, level: int, indices: Tensor) -> Tensor:
-    """Mean of the windows that cover a patch, weighted by the distance to their edges.
+    """Mean of the windows that cover a patch, weighted by the distance to the ends of their halos.
+
+    A window that was moved into the image keeps its weights: they fade out where its halo would end
+    if it had its patch in the middle.
 
     Args:
         windows: Features of windows with halo, also of the neighbours of the patches.
@@ -76,49 +80,37 @@ def blend(windows: Latent, level: int, indices: Tensor) -> Tensor:
         indices: (S,) flat numbers of the patches.
 
     Returns:
-        (S, D, h, w), without halo.
+        (S, D, h, w), without halo; zeros where no window reaches.
     """
     batch = windows.batch
     length = windows.levels[level].shape[-1]
-    side = batch.patch_size + 2 * batch.halo
-    cell = side // length
-    cells = batch.patch_size // cell
-    distance = torch.arange(length) + 0.5
-    ramp = torch.minimum(distance, length - distance) / max(2 * batch.halo // cell, 1)
-    ramp = ramp.clamp(max=1.0)
+    cell = batch.window_size // length
+    cells, halo = batch.patch_size // cell, batch.halo // cell
+
+    def along(step: int, margin: int) -> tuple[Tensor, Tensor]:
+        """Weights of a neighbour's window, and where in it the patch's cells are, on one axis."""
+        from_neighbour = torch.arange(cells) - step * cells
+        to_end = torch.minimum(from_neighbour + 0.5 + halo, cells + halo - 0.5 - from_neighbour)
+        weight = (to_end / max(2 * halo, 1)).clamp(0.0, 1.0)
+        found = from_neighbour + margin // cell
+        return weight * ((found >= 0) & (found < length)), found.clamp(0, length - 1)
+
     result = []
     for index in indices.tolist():
         near = batch.neighbours[index]
-        total = weights = None
-        for other in near[near >= 0].tolist():
-            pieces = []
-            for axis in (0, 1):
-                shift = int(batch.origins[index, axis] - _window_start(batch, other)[axis]) // cell
-                lower, upper = max(shift, 0), min(shift + cells, length)
-                pieces.append((lower, upper, lower - shift))
-            (y0, y1, top), (x0, x1, left) = pieces
-            if y0 >= y1 or x0 >= x1:
-                continue
-            values = windows.windows(level, torch.tensor([other]))[0, :, y0:y1, x0:x1]
-            if total is None or weights is None:
-                total = values.new_zeros((values.shape[0], cells, cells))
-                weights = values.new_zeros((cells, cells))
-            weight = (ramp[y0:y1, None] * ramp[None, x0:x1]).to(values)
-            rows, cols = slice(top, top + y1 - y0), slice(left, left + x1 - x0)
-            total[:, rows, cols] += values * weight
-            weights[rows, cols] += weight
-        assert total is not None  # a patch's own window covers it
-        assert weights is not None
-        result.append(total / weights)
+        exists = near >= 0
+        maps = windows.windows(level, near[exists])
+        total = maps.new_zeros((maps.shape[1], cells, cells))
+        weights = maps.new_zeros((cells, cells))
+        steps = torch.tensor(NEIGHBOURHOOD)[exists]
+        for other, step, window in zip(near[exists].tolist(), steps.tolist(), maps):
+            grid, place = batch.grid_of(other)
+            (y_weight, ys), (x_weight, xs) = map(along, step, grid.margin(place))
+            weight = (y_weight[:, None] * x_weight[None]).to(window)
+            total += window[:, ys[:, None], xs[None]] * weight
+            weights += weight
+        result.append(total / weights.masked_fill(weights == 0, 1.0))
     return torch.stack(result)
-
-
-def _window_start(batch: PatchBatch[object], index: int) -> tuple[int, int]:
-    """Top left corner of the window of a patch [px]; negative beyond the image."""
-    image = int(batch.image_index[index])
-    above, before = batch.grids[image].margin(int(batch.places[index]))
-    y, x = batch.origins[index].tolist()
-    return y - above, x - before
 
 
 def _first_needed(batch: PatchBatch[object], chunk_size: int, first: int) -> int:

@@ -13,6 +13,8 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from torch import nn
 
+from mmpatch.benchmark.models import PATCH_SETTINGS
+
 NORM = dict(type='GN', num_groups=2, requires_grad=True)
 #: Channels that the tiny backbone gives.
 CHANNELS = 32
@@ -69,7 +71,7 @@ def classifier_cfg(
 def stock_classifier_cfg(**kwargs: Any) -> dict[str, Any]:
     """The stock classifier that a patch-wise one with the average as theta2 is made of."""
     cfg = classifier_cfg(theta2=None, **kwargs)
-    for key in ('patch_size', 'fusion', 'global_patch'):
+    for key in PATCH_SETTINGS:
         cfg.pop(key, None)
     preprocessor = {**cfg['data_preprocessor'], 'type': 'ClsDataPreprocessor'}
     return {**cfg, 'type': 'ImageClassifier', 'data_preprocessor': preprocessor}

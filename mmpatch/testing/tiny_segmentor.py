@@ -14,6 +14,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
+from mmpatch.benchmark.models import PATCH_SETTINGS
+
 NORM = dict(type='GN', num_groups=4, requires_grad=True)
 
 UNET = dict(
@@ -92,7 +94,7 @@ def segmentor_cfg(
 def stock_segmentor_cfg(**kwargs: Any) -> dict[str, Any]:
     """The stock segmentor that a patch-wise one is made of."""
     cfg = segmentor_cfg(**kwargs)
-    for key in ('patch_size', 'halo', 'global_patch', 'latent_stride', 'aggregator', 'loss_region'):
+    for key in PATCH_SETTINGS:
         cfg.pop(key, None)
     return {
         **cfg,

@@ -44,7 +44,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         background: Leave out patches that are nothing but background, in training and prediction:
             settings of :class:`mmpatch.models.classifiers.background.Background`. Their entries of
             Z are zero. None: encode all.
-        patch_size, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, stride, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
         pretrained, train_cfg, data_preprocessor, init_cfg: As in mmpretrain's ``ImageClassifier``.
 
@@ -66,11 +66,6 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
     ) -> None:
         if fusion not in ('add', 'concat'):
             raise ValueError(f"fusion must be 'add' or 'concat', got {fusion!r}")
-        if kwargs.get('halo', 0):
-            raise ValueError(
-                'a halo is cropped off feature maps, but a classifier keeps one vector a patch: '
-                'set halo=0'
-            )
         super().__init__(backbone, *args, **kwargs)
         if not hasattr(self.head, 'num_classes'):
             raise ValueError(
@@ -87,9 +82,30 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
     # --- theta1 -----------------------------------------------------------------------------
 
     def extract_patches(self, patches: Tensor) -> Features:
-        """Backbone and neck, (K, C, P, P) -> one vector a patch, (K, D, 1, 1)."""
+        """The backbone, (K, C, side, side) -> maps (K, D_l, h_l, w_l), or vectors (K, D)."""
         patches = patches.contiguous(memory_format=self.memory_format)
-        return (pooled(self.extract_feat(patches))[:, :, None, None],)
+        features = self.backbone(patches)
+        return (features,) if isinstance(features, Tensor) else tuple(features)
+
+    def local_features(
+        self, batch: PatchBatch[object], indices: Tensor, features: Features
+    ) -> Features:
+        """The average over the cells of each patch, (K, D, 1, 1).
+
+        Cells beyond the image count as zeros. Where the backbone gives vectors itself, such as class
+        tokens, they describe the whole window.
+        """
+        if all(feature.ndim == 4 for feature in features):
+            features = batch.crop(indices, features)
+        return self._vectors(features)
+
+    def global_features(self, features: Features) -> Features:
+        """The average over the global patches, (B, D, 1, 1)."""
+        return self._vectors(features)
+
+    def _vectors(self, features: Features) -> Features:
+        """The neck on features of the backbone, and the average over places; (K, D, 1, 1)."""
+        return (pooled(self.neck(features) if self.with_neck else features)[:, :, None, None],)
 
     def existing_patches(self, images: Sequence[Pixels]) -> Sequence[Tensor] | None:
         """Patches that are not blank, (N_b,) bool an image; None: all."""

@@ -46,8 +46,8 @@ class PatchStitchedDetector(BasePatchDetector):
         aggregator: Settings of the aggregator besides ``channels`` and ``global_patch``;
             :class:`ConvAggregator` without ReLU by default.
         global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
-        patch_size, halo, blend, chunk_size, frozen, norm_eval, channels_last, small_images: See
-            :class:`PatchModelMixin`.
+        patch_size, halo, stride, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
+            See :class:`PatchModelMixin`.
     """
 
     loss_region = 'full'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         aggregator: Settings of :class:`mmpatch.LatentClassifier`, ``fusion`` among them.
         loss_region: What an inner iteration scores: ``'sampled'``, the patches that carry gradient,
             or ``'full'``, the whole image as in the paper; both with sums over whole images.
-        patch_size, halo, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, stride, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
 
     Raises:
@@ -59,6 +60,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         *args: Any,
         patch_size: int,
         halo: int = 0,
+        stride: int = 32,
         global_patch: bool = True,
         latent_channels: int = 8,
         latent_stride: int | None = None,
@@ -70,7 +72,12 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             raise ValueError(f"loss_region must be 'full' or 'sampled', got {loss_region!r}")
         check_strides(patch_size, halo, [latent_stride or 1])
         super().__init__(
-            *args, patch_size=patch_size, halo=halo, global_patch=global_patch, **kwargs
+            *args,
+            patch_size=patch_size,
+            halo=halo,
+            stride=math.lcm(stride, latent_stride or 1),
+            global_patch=global_patch,
+            **kwargs,
         )
         if self.with_auxiliary_head:
             raise ValueError(
