@@ -5,6 +5,7 @@
 _base_ = ['./baselines/patch_fcos_yellowstone_exact.py']
 model = dict(
     type='mmpatch.PatchStitchedDetector',
+    global_frame=dict(stride=4),  # CenterNet's head does not tell the stride of its map
     neck=dict(
         _delete_=True,
         type='CTResNetNeck',

@@ -1,4 +1,6 @@
 # Patch-wise FCOS-R50 on mosaics of COCO, as in the paper (table III), at 4096 x 4096.
+# The paper's aggregator; large objects are found in the global patch as well (global_frame=False: as
+# in the paper).
 #   python tools/train.py configs/patch_fcos_coco-mosaic.py
 # Smaller memory: model.patch_size=256 train_dataloader.batch_size=1. The data: docs/datasets.md.
 _base_ = [

@@ -1,5 +1,5 @@
 # RetinaNet, patch by patch, on the trees: mmdet's own head reads the feature maps of all patches
-# side by side, fused with those of the whole image.
+# side by side, and those of the global patch as an image of its own.
 # The head reads the whole image in every step, so the gradient is the exact one of all patches.
 #   python tools/train.py configs/patch_retinanet_yellowstone.py
 _base_ = ['./baselines/patch_fcos_yellowstone_exact.py']

@@ -35,7 +35,7 @@ def global_windows(
         grid, chosen = batch.grids[image], indices[images == image]
         axes = []
         for axis, (count, scale) in enumerate(zip(cells, grid.global_scale)):
-            centres = torch.arange(-radius, count + radius) + 0.5
+            centres = torch.arange(-radius, count + radius, dtype=torch.float64) + 0.5
             pixels = batch.origins[chosen, axis, None] + centres * (batch.patch_size / count)
             axes.append(pixels * scale / batch.patch_size * 2 - 1)
         ys, xs = axes

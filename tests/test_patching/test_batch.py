@@ -43,11 +43,18 @@ def test_reading_leaves_the_image_alone() -> None:
 def test_thumbnail_is_antialiased() -> None:
     stripes = torch.zeros(3, 64, 64, dtype=torch.uint8)
     stripes[:, :, ::2] = 255
-    small = resize(stripes, 8)
+    small = resize(stripes, (8, 8))
     assert small.shape == (1, 3, 8, 8) and small.dtype == torch.uint8
     assert (small.int() - 127).abs().max() <= 16  # nearest or plain bilinear give 0 or 255
     batch = PatchBatch([stripes, stripes[:, :20]], 8)
     assert batch.read_global().shape == (2, 3, 8, 8)
+
+
+def test_global_patches_keep_the_aspect_ratio() -> None:
+    batch = PatchBatch([torch.full((1, 40, 20), 100.0)], 8, to_input=lambda x: x + 1)
+    (found,) = batch.read_global()[0]
+    assert batch.grids[0].global_size == (8, 4) and batch.grids[0].global_scale == (0.2, 0.2)
+    assert (found[:, :4] == 101).all() and (found[:, 4:] == 0).all()
 
 
 def test_crop_leaves_the_features_of_the_patch() -> None:

@@ -35,3 +35,15 @@ def test_bad_rate(rate: float) -> None:
 def test_bad_inner_iterations() -> None:
     with pytest.raises(ValueError, match='inner_iterations must be a positive number'):
         PatchSchedule(0.5, 0)
+
+
+def test_a_number_of_patches_in_place_of_a_share() -> None:
+    schedule = PatchSchedule(inner_iterations=3, sampled_patches=4)
+    assert [schedule.patches_per_round(n) for n in (1, 4, 64)] == [1, 4, 4]
+    assert schedule.rounds == 3
+
+
+@pytest.mark.parametrize('settings', [dict(sampled_patches=4), dict(sampled_patches=0)])
+def test_a_number_of_patches_needs_a_number_of_iterations(settings: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match='needs inner_iterations, got'):
+        PatchSchedule(**settings)  # type: ignore[arg-type]

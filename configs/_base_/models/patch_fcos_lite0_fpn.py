@@ -6,6 +6,8 @@ model = dict(
     halo=0,
     chunk_size=4,
     global_patch=True,
+    global_frame=True,
+    fuse=False,
     norm_eval=True,
     frozen=[
         'backbone.timm_model.conv_stem',

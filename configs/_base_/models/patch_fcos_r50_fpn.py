@@ -1,4 +1,6 @@
-# Patch-wise FCOS: theta1 = ResNet50, FPN and towers; theta2 = aggregator and FCOS's last layers.
+# Patch-wise FCOS: theta1 = ResNet50, FPN and towers; theta2 = aggregator and FCOS's last layers. The
+# aggregator reads the global patch's features, as in the paper. Beyond the paper, objects that are
+# too large for a patch are found in the global patch itself (global_frame).
 # Often changed: model.patch_size (memory, context), model.chunk_size (speed), model.bbox_head.num_classes.
 model = dict(
     type='mmpatch.PatchDetector',
@@ -6,6 +8,8 @@ model = dict(
     halo=0,
     chunk_size=4,
     global_patch=True,
+    global_frame=True,
+    fuse=True,
     data_preprocessor=dict(
         type='mmpatch.PatchDetDataPreprocessor',
         mean=[123.675, 116.28, 103.53],

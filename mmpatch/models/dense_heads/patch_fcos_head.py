@@ -246,30 +246,27 @@ class PatchFCOSHead(LargeImageFCOSHead):
             global_features: See :meth:`global_maps`.
             shares: How much of each global patch's losses counts; (B,).
         """
-        numbers = torch.arange(batch.num_images) + batch.num_patches
-        losses = self._losses(batch, self.global_maps(global_features), numbers, shares)
-        return {name.replace('loss_', 'loss_global_'): value for name, value in losses.items()}
+        scores, boxes, centers = self.global_maps(global_features)
+        sums: dict[str, Tensor] = {}
+        for image, share in enumerate(shares.to(scores[0])):
+            own = slice(image, image + 1)
+            maps = [x[own] for x in scores], [x[own] for x in boxes], [x[own] for x in centers]
+            losses = self._losses(batch, maps, torch.tensor([batch.num_patches + image]))
+            for name, value in losses.items():
+                name = name.replace('loss_', 'loss_global_')
+                sums[name] = sums.get(name, 0) + value * share
+        return sums
 
     def _losses(
-        self,
-        batch: PatchBatch[FCOSTargets],
-        maps: Maps,
-        patches: Tensor,
-        shares: Tensor | None = None,
+        self, batch: PatchBatch[FCOSTargets], maps: Maps, patches: Tensor
     ) -> dict[str, Tensor]:
-        """Losses of S patches with these predictions, each times its share (S,)."""
+        """Losses of S patches with these predictions."""
         targets = batch.targets
         scores, boxes, centers = map(flattened, maps)
         labels = targets.labels[patches]
-        weights = None if targets.weights is None else targets.weights[patches]
-        if shares is not None:
-            shares = shares.to(scores)[:, None].expand(labels.shape)
-            weights = shares if weights is None else shares * weights
+        weights = None if targets.weights is None else targets.weights[patches].flatten()
         loss_cls = self.loss_cls(
-            scores.flatten(0, 1),
-            labels.flatten(),
-            None if weights is None else weights.flatten(),
-            avg_factor=targets.num_pos,
+            scores.flatten(0, 1), labels.flatten(), weights, avg_factor=targets.num_pos
         )
         pos = labels != self.num_classes
         pos_boxes, pos_centers = boxes[pos], centers[pos].flatten()
@@ -280,15 +277,14 @@ class PatchFCOSHead(LargeImageFCOSHead):
         box_targets = torch.cat([targets.boxes[i] for i in patches.tolist()])
         center_targets = self.centerness_target(box_targets)
         points = torch.cat(self._points(batch.patch_size, boxes)).expand(len(patches), -1, 2)[pos]
-        share = torch.ones_like(center_targets) if shares is None else shares[pos]
         loss_bbox = self.loss_bbox(
             self.bbox_coder.decode(points, pos_boxes),
             self.bbox_coder.decode(points, box_targets),
-            weight=center_targets * share,
+            weight=center_targets,
             avg_factor=targets.centerness,
         )
         loss_centerness = self.loss_centerness(
-            pos_centers, center_targets, share, avg_factor=targets.num_pos
+            pos_centers, center_targets, avg_factor=targets.num_pos
         )
         return dict(loss_cls=loss_cls, loss_bbox=loss_bbox, loss_centerness=loss_centerness)
 

@@ -94,9 +94,9 @@ class BasePatchDetector(PatchModelMixin, SingleStageDetector):
         return batch, *self.frames(batch, data_samples)
 
     def shares(self, batch: PatchBatch[object], patches: Tensor) -> Tensor:
-        """How much of each image's patches some patches (S,) are; (B,), in [0, 1]."""
+        """How much of each image's patches some patches (S,) are; (B,) in [0, 1], float64."""
         counts = torch.bincount(batch.image_index[patches], minlength=batch.num_images)
-        return counts / torch.bincount(batch.image_index, minlength=batch.num_images)
+        return counts.double() / torch.bincount(batch.image_index, minlength=batch.num_images)
 
     def detect(
         self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool

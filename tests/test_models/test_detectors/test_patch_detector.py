@@ -162,8 +162,8 @@ def resized_to_padded_image(feature: Tensor, grid: Any, stride: int) -> Tensor:
     """A global map, resized to the image and continued by its border into the padding."""
     rows, cols = (n * grid.patch_size // stride for n in (grid.rows, grid.cols))
     height, width = (grid.patch_size / scale for scale in grid.global_scale)
-    ys = (torch.arange(rows) + 0.5) * stride / height * 2 - 1
-    xs = (torch.arange(cols) + 0.5) * stride / width * 2 - 1
+    ys = (torch.arange(rows).double() + 0.5) * stride / height * 2 - 1
+    xs = (torch.arange(cols).double() + 0.5) * stride / width * 2 - 1
     places = torch.stack(torch.meshgrid(xs, ys, indexing='xy'), dim=-1)[None].to(feature)
     return F.grid_sample(feature, places, padding_mode='border', align_corners=False)
 
@@ -193,6 +193,7 @@ def test_predictions_do_not_depend_on_chunks(chunk: int) -> None:
     torch.testing.assert_close(got.scores, expected.scores, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures('float64_boxes')
 def test_shares_of_disjoint_patches_add_up_to_the_loss_of_the_batch() -> None:
     model = build_detector(patch_size=64)
     batch = model.cut([image(130, 100), image(70, 64, seed=1)], [sample(130, 100), sample(70, 64)])

@@ -91,6 +91,7 @@ def patch_wise(name: str, **overrides: Any) -> Any:
     cfg.update(STOCK[name][1], type='mmpatch.PatchStitchedDetector')
     if name == 'centernet':
         cfg['backbone'] = {**cfg['backbone'], 'out_indices': (3,)}
+        cfg['global_frame'] = dict(stride=8)
     return build(cfg, double=False)  # mmdet's anchors are float32
 
 
@@ -152,6 +153,32 @@ def test_the_gradient_is_that_of_autograd(name: str, gradient: str) -> None:
         if key in expected:
             error = (parameter.grad * 1_000 - expected[key]).norm()
             assert error <= 1e-4 * expected[key].norm().clamp(min=1e-3), key
+
+
+@pytest.mark.parametrize('name', STOCK)
+def test_the_global_patch_is_an_image_of_its_own(name: str) -> None:
+    """Losses and boxes of an image of one patch are those of the head on twice the same image."""
+    model = patch_wise(name, patch_size=128).train()
+    model.aggregator.init_weights()
+    pixels, data = image(128, 128), sample(128, 128, 4, double=False)
+    model.frames.min_cells, model.frames.max_share = 0.1, 10  # all objects belong to both
+    losses = model.loss([pixels], [data])
+    halves = [{k: v for k, v in losses.items() if ('global' in k) == g} for g in (True, False)]
+    large, small = (float(model.parse_losses(part)[0].detach()) for part in halves)
+    assert large == pytest.approx(small, rel=1e-5) and small > 0
+    model.eval()
+    found = model.predict([pixels], [data])[0].pred_instances
+    model.frames = None
+    alone = model.predict([pixels], [data])[0].pred_instances
+    best = alone.scores.argmax()
+    assert (found.bboxes - alone.bboxes[best]).abs().amax(dim=1).min() < 1e-3
+
+
+def test_a_head_that_does_not_tell_its_strides() -> None:
+    cfg = detector_cfg(patch_size=64)
+    cfg.update(STOCK['centernet'][1], type='mmpatch.PatchStitchedDetector')
+    with pytest.raises(ValueError, match=r'set model.global_frame=dict\(stride=...\)'):
+        build(cfg)
 
 
 def test_a_patch_size_that_strides_do_not_divide() -> None:
