@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
-COMPARISON ?= --minutes 8 --seeds 0 1 --jobs 2
+COMPARISON ?=
+TREES := $(or $(COMPARISON),--minutes 8 --seeds 0 1 --jobs 2)
+SCALES := $(or $(COMPARISON),--minutes 12 --seeds 0 1 2 --jobs 2)
 
 RUN := $(VENV)/bin/python
 
@@ -15,7 +17,7 @@ help:  ## List the targets
 	@echo
 	@echo "Settings: PYTHON=python3.11   the Python to start from (3.10, 3.11 or 3.12)"
 	@echo "          ARGS='-m \"not slow\"' more arguments for pytest, the demo or the comparison"
-	@echo "          COMPARISON=--quick   a look at the comparison, in 15 minutes"
+	@echo "          COMPARISON=--quick   a look at the comparisons, in 15 minutes each"
 	@echo "          MMPATCH_WHEEL_DIR=... where compiled wheels are kept"
 	@echo "          FORCE_CUDA=1 TORCH_CUDA_ARCH_LIST=9.0   CUDA operators where no GPU is visible (containers)"
 
@@ -25,10 +27,12 @@ env:  ## Make the environment (.venv); compiles mmcv's operators the first time 
 demo: env  ## Train and show the demo
 	$(RUN) tools/demo.py $(ARGS)
 
-compare: env  ## Compare all methods on the demo's data (two hours)
+compare: env  ## Compare all methods on trees and on digits of all sizes (six hours)
 	$(RUN) tools/dataset_converters/yellowstone.py
+	$(RUN) tools/dataset_converters/scales.py
 	$(RUN) tools/model_converters/efficientnet_lite0.py
-	$(RUN) tools/compare.py --suite yellowstone $(COMPARISON) $(ARGS)
+	$(RUN) tools/compare.py --suite yellowstone $(TREES) $(ARGS)
+	$(RUN) tools/compare.py --suite scales $(SCALES) $(ARGS)
 
 test: env  ## Run the tests
 	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)

@@ -6,7 +6,7 @@ from .comparison import Comparison
 from .page import page, plot_memory
 from .places import workshop
 from .processes import RunError, run_tool
-from .report import table, to_csv, to_latex
+from .report import columns, table, to_csv, to_latex
 from .runs import Run, history, train_and_test
 from .suites import SUITES, Row, find_row, list_rows, suite_rows
 
@@ -18,6 +18,7 @@ __all__ = [
     'RunError',
     'check_comparable',
     'claim',
+    'columns',
     'discard',
     'find_row',
     'history',

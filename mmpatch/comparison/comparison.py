@@ -18,17 +18,9 @@ from mmpatch.utils.files import locked, write_atomic
 from .claims import claim
 from .page import page, plot_memory
 from .processes import RunError
-from .report import table, to_csv, to_latex
+from .report import columns, table, to_csv, to_latex
 from .runs import Run, train_and_test
 from .suites import Row
-
-#: Shown if a run reports them, in this order. The prefix that a metric puts before is left out.
-METRICS = (
-    *('MR_R', 'MR_RS', 'MR_HO', 'MR_R+HO', 'MR_A'),
-    *('AP', 'AP50', 'AP75', 'AP_s', 'AP_m', 'AP_l', 'AP_eS', 'AP_rS', 'AP_gS', 'AP_N'),
-    *('image/F1', 'image/IoU', 'image/BAcc', 'pixel/IoU'),
-    *('top1', 'kappa'),
-)
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,7 @@ class Comparison:
         memory_limit: Such as ``'4GiB'``; a training that takes more is ended.
         options: ``key=value`` settings of all rows.
         checkpoints: One for each row, in place of a training.
-        metrics: Names of the metrics to show; None: those of :data:`METRICS` that there are.
+        metrics: Names of the metrics to show; None: those of :func:`columns`.
     """
 
     rows: Sequence[Row]
@@ -153,10 +145,7 @@ class Comparison:
         Returns:
             The table for the terminal.
         """
-        found = dict.fromkeys(key for run in runs for key in run.metrics)
-        shown = self.metrics or [
-            k for tail in METRICS for k in found if k.split('/', 1)[-1] == tail
-        ]
+        shown = self.metrics or columns(runs)
         text = table(runs, shown)
         files: dict[str, str] = {
             'table.md': text + '\n',

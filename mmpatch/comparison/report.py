@@ -4,13 +4,40 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from statistics import mean, stdev
 
 from .runs import Run
 
+#: Shown if a run reports them, in this order. The prefix that a metric puts before is left out.
+METRICS = (
+    *('MR_R', 'MR_RS', 'MR_HO', 'MR_R+HO', 'MR_A'),
+    *('AP', 'AP50', 'AP75', 'AP_s', 'AP_m', 'AP_l', 'AP_eS', 'AP_rS', 'AP_gS', 'AP_N'),
+    *('image/F1', 'image/IoU', 'image/BAcc', 'pixel/IoU'),
+    *('top1', 'kappa'),
+)
+#: AP of a bin of size, and what the bins stand in for.
+SIZE_BIN = re.compile(r'AP_[\d.]+(-[\d.]+|\+)')
+COCO_SIZES = ('AP_s', 'AP_m', 'AP_l')
+
 #: LaTeX reads these as commands.
 LATEX = str.maketrans({c: '\\' + c for c in '%_&#$'} | {'±': r'$\pm$'})
+
+
+def columns(runs: Sequence[Run]) -> list[str]:
+    """The metrics that a table shows: those of :data:`METRICS` that a run has, then AP by bins of size.
+
+    Bins of size (``size_bins`` of :class:`mmpatch.PatchCocoMetric`) take the place of COCO's three sizes.
+
+    Args:
+        runs: Those of the table.
+    """
+    found = dict.fromkeys(key for run in runs for key in run.metrics)
+    tails = {key: key.split('/', 1)[-1] for key in found}
+    bins = [key for key, tail in tails.items() if SIZE_BIN.fullmatch(tail)]
+    wanted = [name for name in METRICS if not (bins and name in COCO_SIZES)]
+    return [key for name in wanted for key, tail in tails.items() if tail == name] + bins
 
 
 def table(runs: Sequence[Run], metrics: Sequence[str]) -> str:

@@ -132,6 +132,23 @@ SUITES: dict[str, tuple[Row, ...]] = {
         Row('patch_yolox_yellowstone'),
         Row('patch_centernet_yellowstone'),
     ),
+    'scales': (
+        Row('baselines/fcos_lite0_scales'),
+        Row('baselines/yolox_lite0_scales'),
+        Row('baselines/centernet_lite0_scales'),
+        Row('baselines/fcos_lite0_scales-tiles'),
+        Row('baselines/fcos_lite0_scales-two-scale'),
+        Row(
+            'baselines/fcos_lite0_scales-full',
+            (f'custom_hooks.4.activation_checkpointing={_BLOCKS},neck',),
+            '_checkpointing',
+        ),
+        _without_global('patch_fcos_scales'),
+        Row('patch_fcos_scales', ('model.fuse=True', 'model.global_frame=False'), '_fused'),
+        Row('patch_fcos_scales', ('model.fuse=False', 'model.global_frame=True'), '_frames'),
+        Row('patch_fcos_scales', ('model.fuse=True', 'model.global_frame=True'), '_both'),
+        Row('patch_fcos_scales', ('train_cfg.gradient.type=exact',), '_exact'),
+    ),
     'digits': (
         _at(128, 'baselines/mobilenetv2_digits', '1.scale 1.scale'),
         _without_global('patch_mobilenetv2_digits', 'model.aggregator.in_channels=80'),

@@ -56,6 +56,35 @@ def index_coco(
     return coco
 
 
+def size_areas(bins: Sequence[float]) -> dict[str, tuple[float, float]]:
+    """Area ranges of objects between sides, for :class:`BoxEvaluation`.
+
+    Args:
+        bins: Sides [px] at which a new range begins, positive and ascending; the side of an object is
+            the square root of its area.
+
+    Returns:
+        Name, as ``'0-32'``, ``'32-64'``, ``'64+'`` -> smallest and largest area [px^2]. An object whose side
+        is one of the bins belongs to the range that begins there. Empty without bins.
+
+    Raises:
+        ValueError: If a bin is not positive, or bins do not ascend.
+    """
+    given = list(bins)
+    if not all(0 < low < high for low, high in zip(given, [*given[1:], float('inf')])):
+        raise ValueError(
+            f'size_bins={given}: expected positive sides of objects in px, each larger than the one '
+            'before; give them as size_bins=(32, 64, 256, 512)'
+        )
+    if not given:
+        return {}
+    edges = [0.0, *(float(side) ** 2 for side in given)]
+    # pycocotools counts both ends, so a range ends just below the next one.
+    ends = [*(float(np.nextafter(edge, 0)) for edge in edges[1:]), COCO_AREAS['all'][1]]
+    names = [f'{low:g}-{high:g}' for low, high in zip([0, *given], given)]
+    return dict(zip([*names, f'{given[-1]:g}+'], zip(edges, ends)))
+
+
 class BoxEvaluation:
     """One run of ``COCOeval`` on boxes.
 
@@ -103,8 +132,10 @@ class BoxEvaluation:
         blocks = len(category_ids), len(self.areas), len(image_ids)
         flat = np.empty(len(evaluation.evalImgs), dtype=object)
         flat[:] = evaluation.evalImgs
-        matched = flat.reshape(blocks)[:, self.areas.index('all')].ravel()
-        self._matches: list[dict[str, Any]] = [match for match in matched if match is not None]
+        self._matches: dict[str, list[dict[str, Any]]] = {
+            name: [match for match in flat.reshape(blocks)[:, number].ravel() if match is not None]
+            for number, name in enumerate(self.areas)
+        }
 
     def average_precision(
         self,
@@ -129,7 +160,15 @@ class BoxEvaluation:
         precision = precision[precision > -1]
         return float(precision.mean()) if precision.size else -1.0
 
-    def recall(self, min_score: float = 0.0) -> float:
+    def objects(self, area: str = 'all') -> int:
+        """Return the number of ground-truth boxes of all classes that count.
+
+        Args:
+            area: Name of an area range.
+        """
+        return sum(int((np.asarray(m['gtIgnore']) == 0).sum()) for m in self._matches[area])
+
+    def recall(self, min_score: float = 0.0, area: str = 'all') -> float:
         """Return the share of ground-truth boxes found, over all classes, at IoU 0.5; -1 if there are none.
 
         Matching is greedy by descending score, so that matches above a score do not depend on those
@@ -137,11 +176,11 @@ class BoxEvaluation:
 
         Args:
             min_score: Only detections of at least this score count.
+            area: Name of an area range. A detection may lie outside; the object that it finds counts.
         """
         threshold = self._threshold(RECALL_IOU)
-        boxes = found = 0
-        for match in self._matches:
-            boxes += int((np.asarray(match['gtIgnore']) == 0).sum())
+        boxes, found = self.objects(area), 0
+        for match in self._matches[area]:
             hit = (match['dtMatches'][threshold] > 0) & ~match['dtIgnore'][threshold].astype(bool)
             found += int((hit & (np.asarray(match['dtScores']) >= min_score)).sum())
         return found / boxes if boxes else -1.0
@@ -159,12 +198,13 @@ class BoxEvaluation:
         2012.
         """
         threshold = self._threshold(RECALL_IOU)
-        boxes = sum(int((np.asarray(m['gtIgnore']) == 0).sum()) for m in self._matches)
+        boxes = self.objects()
         if not boxes:
             return -1.0
-        scores = np.concatenate([m['dtScores'] for m in self._matches])
-        hits = np.concatenate([m['dtMatches'][threshold] > 0 for m in self._matches])
-        counts = ~np.concatenate([m['dtIgnore'][threshold] for m in self._matches]).astype(bool)
+        matches = self._matches['all']
+        scores = np.concatenate([m['dtScores'] for m in matches])
+        hits = np.concatenate([m['dtMatches'][threshold] > 0 for m in matches])
+        counts = ~np.concatenate([m['dtIgnore'][threshold] for m in matches]).astype(bool)
         order = np.argsort(-scores[counts], kind='mergesort')
         hits = hits[counts][order]
         false_positives = np.cumsum(~hits) / num_images

@@ -27,6 +27,7 @@ from mmpatch.comparison import (
     RunError,
     check_comparable,
     claim,
+    columns,
     comparison,
     discard,
     page,
@@ -342,6 +343,7 @@ def test_overrides_change_what_is_there(row: Row) -> None:
     check_config(cfg)
     before, after = settings_of(plain.to_dict()), settings_of(cfg.to_dict())
     new = {'.train_cfg.gradient.chunk_size', '.model.global_patch'}
+    new |= {'.model.fuse', '.model.global_frame'}
     assert set(after) - set(before) <= new and not set(before) - set(after)
     changed = [key for key, value in after.items() if before.get(key) != value]
     assert len(changed) == len(row.overrides)
@@ -410,6 +412,18 @@ def test_tables() -> None:
         '\r', ''
     )
     assert r'ours & 87.7 & 2.5 & 60' in to_latex(both, ['seg/image/F1'])
+
+
+def test_bins_of_size_have_columns() -> None:
+    """In their order, and in place of COCO's sizes."""
+    names = ('AP_s', 'AP_l', 'AP_0-32', 'AP_32-64.5', 'AP_64.5+', 'recall_0-32', 'AP50', 'AP')
+    binned = [Run('failed'), Run('ours', metrics={f'coco/{name}': 0.5 for name in names})]
+    wanted = ['AP', 'AP50', 'AP_0-32', 'AP_32-64.5', 'AP_64.5+']
+    assert columns(binned) == [f'coco/{name}' for name in wanted]
+    head = table(binned, columns(binned)).split('|')[2:7]
+    assert [name.strip() for name in head] == wanted
+    plain = [Run('ours', metrics={'coco/AP_s': 0.5, 'coco/AP': 0.5, 'coco/recall50': 0.5})]
+    assert columns(plain) == ['coco/AP', 'coco/AP_s']
 
 
 def test_a_picture_that_cannot_be_read_costs_no_table(tmp_path: Path) -> None:

@@ -49,6 +49,21 @@ def test_yellowstone(tmp_path: Path) -> None:
         assert METRICS.build(cfg[evaluator]).max_dets == 1000
 
 
+def test_scales(tmp_path: Path) -> None:
+    for split in ('train', 'val', 'test'):
+        make_coco_tree(tmp_path, num_images=1, split=split, classes=('digit',))
+    cfg = _load('scales', f'{tmp_path}/')
+    for split in ('train', 'val', 'test'):
+        data = DATASETS.build(cfg[f'{split}_dataloader']['dataset'])
+        assert (
+            data.ann_file.endswith(f'{split}.json')
+            and len(data[0]['data_samples'].gt_instances) == 3
+        )
+    for split in ('val', 'test'):
+        assert cfg[f'{split}_evaluator']['ann_file'].endswith(f'{split}.json')
+        assert len(METRICS.build(cfg[f'{split}_evaluator']).size_bins) == 5
+
+
 def test_soda_d(tmp_path: Path) -> None:
     make_soda_d_tree(tmp_path, image_size=(160, 120), num_images=1)
     cfg = _load('soda_d', f'{tmp_path}/rawData/')
@@ -107,7 +122,7 @@ def test_training_and_testing_read_alike(path: Path) -> None:
     assert readers[0] == readers[1]
 
 
-@pytest.mark.parametrize('name', ['soda_d', 'yellowstone', 'coco_mosaic'])
+@pytest.mark.parametrize('name', ['soda_d', 'yellowstone', 'scales', 'coco_mosaic'])
 def test_missing_data_stops_with_advice(name: str, tmp_path: Path) -> None:
     cfg = _load(name, f'{tmp_path}/')
     with pytest.raises(FileNotFoundError, match=f'tools/dataset_converters/{name}.py'):

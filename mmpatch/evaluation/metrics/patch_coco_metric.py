@@ -10,7 +10,13 @@ from mmengine.logging import print_log
 from terminaltables import AsciiTable
 
 from mmpatch.datasets.missing_data import require_file
-from mmpatch.evaluation.box_evaluation import COCO_AREAS, AreaRanges, BoxEvaluation, index_coco
+from mmpatch.evaluation.box_evaluation import (
+    COCO_AREAS,
+    AreaRanges,
+    BoxEvaluation,
+    index_coco,
+    size_areas,
+)
 from mmpatch.registry import METRICS
 
 COCO_MAX_DETS = 100
@@ -31,7 +37,11 @@ class PatchCocoMetric(CocoMetric):
       detections;
     - ``AP@100``: COCO's headline, with 100 detections;
     - ``recall50``: share of the boxes found at IoU 0.5 by a detection of any score;
-    - ``recall50_score<S>``: the same by detections of at least the score S.
+    - ``recall50_score<S>``: the same by detections of at least the score S;
+    - with ``size_bins=(32, 64)``: ``AP_0-32``, ``AP_32-64``, ``AP_64+`` and ``recall_0-32`` and so on, AP and
+      recall (as ``recall50``) of the objects whose side is at least the first and below the second number.
+      The side of an object is the square root of its area [px]. As in COCO, objects outside a bin and unmatched
+      detections whose boxes are outside neither count nor cost in it.
 
     Args:
         ann_file: COCO JSON of the ground truth, as of mmdet's ``CocoMetric``.
@@ -43,11 +53,12 @@ class PatchCocoMetric(CocoMetric):
         backend_args: Of :func:`mmengine.fileio.get_local_path`.
         collect_device: ``'cpu'`` or ``'gpu'``.
         prefix: Prefix of the names of the metrics, ``coco`` by default.
+        size_bins: Sides [px] at which a new bin begins; no bins by default.
 
     Raises:
         FileNotFoundError: If ``ann_file`` is missing.
         ValueError: If ``max_dets`` is below 100, ``score_thr`` not in [0, 1], or ``format_only``
-            has no ``outfile_prefix``.
+            has no ``outfile_prefix``, or ``size_bins`` are not positive or do not ascend.
     """
 
     default_prefix: str | None = 'coco'
@@ -65,6 +76,7 @@ class PatchCocoMetric(CocoMetric):
         backend_args: dict[str, Any] | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
+        size_bins: Sequence[float] = (),
     ) -> None:
         if max_dets < COCO_MAX_DETS:
             raise ValueError(
@@ -76,6 +88,7 @@ class PatchCocoMetric(CocoMetric):
             raise ValueError(
                 'format_only=True needs outfile_prefix, the place to write the detections to'
             )
+        bins = size_areas(size_bins)
         if ann_file is not None:
             require_file('annotation file of the evaluator', ann_file, HOW_TO_GET)
         super().__init__(
@@ -89,6 +102,7 @@ class PatchCocoMetric(CocoMetric):
         )
         self.max_dets = max_dets
         self.score_thr = score_thr
+        self.size_bins = bins
 
     @property
     def dataset_meta(self) -> Any:
@@ -143,9 +157,11 @@ class PatchCocoMetric(CocoMetric):
             self.cat_ids,
             self.img_ids,
             max_dets=sorted({COCO_MAX_DETS, self.max_dets}),
-            areas=self.AREAS,
+            areas={**self.AREAS, **self.size_bins},
         )
-        metrics = self.read_metrics(evaluation)
+        metrics = self.read_metrics(evaluation) | self.read_bins(evaluation)
+        if self.size_bins:
+            print_log('\n' + self.size_table(evaluation), logger='current')
         if self.classwise:
             print_log('\n' + self.class_table(evaluation), logger='current')
         return metrics
@@ -164,6 +180,26 @@ class PatchCocoMetric(CocoMetric):
             'recall50': evaluation.recall(),
             f'recall50_score{self.score_thr:g}': evaluation.recall(self.score_thr),
         }
+
+    def read_bins(self, evaluation: BoxEvaluation) -> dict[str, float]:
+        """Read AP and recall of the bins of size off an evaluation."""
+        ap, recall = evaluation.average_precision, evaluation.recall
+        metrics = {f'AP_{name}': ap(self.max_dets, name) for name in self.size_bins}
+        return metrics | {f'recall_{name}': recall(area=name) for name in self.size_bins}
+
+    def size_table(self, evaluation: BoxEvaluation) -> str:
+        """Return a text table of AP and recall per bin of size, with ``max_dets`` detections."""
+        rows = [['side of objects [px]', 'objects', 'AP', 'AP50', 'recall50']]
+        for name in self.size_bins:
+            values = (
+                evaluation.average_precision(self.max_dets, name),
+                evaluation.average_precision(self.max_dets, name, iou=0.5),
+                evaluation.recall(area=name),
+            )
+            number = evaluation.objects(name)
+            # -1 stands for "no such object"
+            rows.append([name, f'{number}', *(f'{v:.3f}' if number else '-' for v in values)])
+        return str(AsciiTable(rows).table)
 
     def class_table(self, evaluation: BoxEvaluation) -> str:
         """Return a text table of AP, AP50 and AP75 per class, with ``max_dets`` detections."""

@@ -23,6 +23,10 @@ class SlicedDetector(SingleStageDetector):
     SAHI (https://github.com/obss/sahi). Weights are those of mmdet's FCOS, RetinaNet, YOLOX and
     others: their checkpoints load.
 
+    With ``whole_image`` the image is predicted once more as a whole, downsampled to one slice, and all
+    detections are merged: SAHI's standard and sliced prediction. Train such a detector on tiles and on
+    downsampled images (``RandomChoice`` of ``RandomCrop`` and ``Resize``).
+
     Args:
         *args, **kwargs: As in :class:`mmdet.models.SingleStageDetector`.
         slice_size: Side of a slice [px]; as that of the tiles in training.
@@ -32,6 +36,8 @@ class SlicedDetector(SingleStageDetector):
             before; among the boxes of low score that AP counts as well, that makes boxes too large.
         match_threshold: Overlap from which on boxes are one object, in (0, 1].
         match_metric: ``'IOU'``, or ``'IOS'``, intersection over the smaller box.
+        whole_image: Predict the downsampled image as well (SAHI's ``perform_standard_pred``). Its aspect
+            ratio is kept. Not done where the image fits into one slice.
 
     Raises:
         ImportError: If SAHI is not installed.
@@ -47,6 +53,7 @@ class SlicedDetector(SingleStageDetector):
         merge: str = 'nms',
         match_threshold: float = 0.5,
         match_metric: str = 'IOU',
+        whole_image: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -61,6 +68,7 @@ class SlicedDetector(SingleStageDetector):
             raise ImportError('SlicedDetector needs SAHI: pip install sahi') from error
         self.slice_size = slice_size
         self.overlap_ratio = overlap_ratio
+        self.whole_image = whole_image
         kinds = {'nms': NMSPostprocess, 'greedy_nmm': GreedyNMMPostprocess}
         if merge not in kinds:
             raise ValueError(f'merge must be one of {", ".join(kinds)}, got {merge!r}')
@@ -99,16 +107,33 @@ class SlicedDetector(SingleStageDetector):
         )
         found = []
         for x0, y0, x1, y1 in slices:
-            part = image[None, :, y0:y1, x0:x1]
-            part = F.pad(part, (0, side - (x1 - x0), 0, side - (y1 - y0)))
-            shapes = dict(img_shape=(y1 - y0, x1 - x0), ori_shape=(y1 - y0, x1 - x0))
-            one = with_shapes(
-                DetDataSample(metainfo=dict(**shapes, scale_factor=(1, 1))), (side,) * 2
-            )
-            (seen,) = super().predict(part, [one], rescale=False)
-            seen.pred_instances.bboxes += image.new_tensor([x0, y0, x0, y0])
-            found.append(seen.pred_instances)
+            seen = self._predict_slice(image[:, y0:y1, x0:x1])
+            seen.bboxes += image.new_tensor([x0, y0, x0, y0])
+            found.append(seen)
+        if self.whole_image and max(height, width) > side:
+            found.append(self._predict_whole(image[:, :height, :width]))
         return self._merged(InstanceData.cat(found), (height, width))
+
+    def _predict_slice(self, part: Tensor) -> InstanceData:
+        """Detections in an image of at most one slice, (C, h, w), in its pixels."""
+        height, width = part.shape[1:]
+        side = self.slice_size
+        padded = F.pad(part[None], (0, side - width, 0, side - height))
+        size = dict(img_shape=(height, width), ori_shape=(height, width), scale_factor=(1, 1))
+        sample = with_shapes(DetDataSample(metainfo=size), (side, side))
+        (seen,) = super().predict(padded, [sample], rescale=False)
+        return seen.pred_instances
+
+    def _predict_whole(self, image: Tensor) -> InstanceData:
+        """Detections in a downsampled image (C, H, W), in its pixels before that."""
+        height, width = image.shape[1:]
+        scale = self.slice_size / max(height, width)
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        # Means over areas, as Resize(interpolation='area') in training gives them.
+        (small,) = F.interpolate(image[None], size=size, mode='area')
+        seen = self._predict_slice(small)
+        seen.bboxes *= image.new_tensor([width / size[1], height / size[0]]).repeat(2)
+        return seen
 
     def _merged(self, found: InstanceData, shape: tuple[int, int]) -> InstanceData:
         """What is left after boxes of the same object, seen in several slices, are merged."""

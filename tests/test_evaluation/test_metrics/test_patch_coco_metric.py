@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmpatch.evaluation import PatchCocoMetric
+from mmpatch.evaluation import PatchCocoMetric, SODADMetric
 from mmpatch.evaluation.box_evaluation import BoxEvaluation
 
 SIZE = (2000, 2000)
@@ -123,6 +123,64 @@ def test_recall_at_a_score(tmp_path: Path) -> None:
     assert results['val/recall50_score0.5'] == 0.5
 
 
+def _squares(*sides: float) -> np.ndarray:
+    """Squares of these sides [px] beside each other, (n, 4)."""
+    left = np.cumsum([0, *sides[:-1]]) + 5 * np.arange(len(sides))
+    return np.array([(x, 0, x + side, side) for x, side in zip(left, sides)], dtype=float)
+
+
+def test_bins_of_size(tmp_path: Path) -> None:
+    """An object on the border of two bins belongs to the upper one; bins without objects have -1."""
+    truth = _squares(10, 31.9, 32, 63, 200, 200, 200)
+    path = _write(tmp_path / 'a.json', truth)
+    metric = PatchCocoMetric(path, size_bins=(5, 32, 64, 150.5))
+    tables: list[str] = []
+    original = metric.size_table
+    metric.size_table = lambda evaluation: tables.append(original(evaluation)) or tables[-1]
+    found = truth[[0, 2, 3, 4, 5]]  # one of 31.9 px and one of 200 px are missed
+    results = _run(metric, found, scores=[0.01, 0.9, 0.9, 0.9, 0.9])
+    names = ('0-5', '5-32', '32-64', '64-150.5', '150.5+')
+    recalls = [results[f'coco/recall_{name}'] for name in names]
+    assert recalls == pytest.approx([-1, 1 / 2, 1, -1, 2 / 3])
+    aps = [results[f'coco/AP_{name}'] for name in names]
+    assert aps == pytest.approx([-1, 51 / 101, 1, -1, 67 / 101])
+    plain = _run(PatchCocoMetric(path), found, scores=[0.01, 0.9, 0.9, 0.9, 0.9])
+    assert plain.items() <= results.items()
+    assert len(results) == len(plain) + 2 * len(names)
+    cells = [[cell.strip() for cell in line.split('|')[1:-1]] for line in tables[0].split('\n')]
+    assert ['5-32', '2', '0.505', '0.505', '0.500'] in cells and [
+        '0-5',
+        '0',
+        '-',
+        '-',
+        '-',
+    ] in cells
+
+
+def test_other_sizes_cost_a_bin_nothing(tmp_path: Path) -> None:
+    """False detections count in the bin of their own size; one that is a bit too large still finds."""
+    truth = _squares(30, 100)
+    metric = PatchCocoMetric(_write(tmp_path / 'a.json', truth), size_bins=(32,))
+    false = np.array([[500, 500, 700, 700], [900, 900, 1100, 1100.0]])
+    large = np.array([[0, 0, 34, 34.0]])  # IoU 0.78 with the first, but in the other bin
+    boxes = np.concatenate([false, large, truth[1:]])
+    results = _run(metric, boxes, scores=[0.9, 0.9, 0.8, 0.7])
+    assert results['coco/recall_0-32'] == results['coco/recall_32+'] == 1
+    assert results['coco/AP_0-32'] == pytest.approx(0.6)  # IoU thresholds 0.5 to 0.75, all of six
+    assert results['coco/AP_32+'] == pytest.approx((6 / 3 + 4 / 4) / 10, abs=0.01)
+    assert results['coco/AP50'] < 0.6
+
+
+def test_bins_need_no_file_and_go_with_other_benchmarks(tmp_path: Path) -> None:
+    boxes = _squares(20, 50)
+    instances = [{'bbox': box, 'bbox_label': 0, 'ignore_flag': 0} for box in boxes.tolist()]
+    results = _run(PatchCocoMetric(size_bins=[32]), boxes[:1], instances=instances)
+    assert results['coco/AP_0-32'] == pytest.approx(1) and results['coco/recall_32+'] == 0
+    soda = SODADMetric(_write(tmp_path / 'a.json', boxes), size_bins=[32])
+    results = _run(soda, boxes[:1])
+    assert results['soda_d/AP_0-32'] == pytest.approx(1) and results['soda_d/recall_32+'] == 0
+
+
 def test_class_table(tmp_path: Path) -> None:
     metric = PatchCocoMetric(_write(tmp_path / 'a.json', _boxes(2)), classwise=True)
     tables: list[str] = []
@@ -179,6 +237,11 @@ def test_missing_ann_file(tmp_path: Path) -> None:
         ({'max_dets': 50}, 'max_dets=50: expected at least 100'),
         ({'score_thr': 30}, 'score_thr=30: expected a score between 0 and 1'),
         ({'format_only': True}, 'format_only=True needs outfile_prefix'),
+        ({'size_bins': (32, 32)}, r'size_bins=\[32, 32\]: expected positive sides .* give them as'),
+        ({'size_bins': (64, 32)}, r'each larger than the one before'),
+        ({'size_bins': (0, 32)}, r'size_bins=\[0, 32\]: expected positive sides'),
+        ({'size_bins': (float('inf'),)}, 'size_bins='),
+        ({'size_bins': (float('nan'),)}, 'size_bins='),
     ],
 )
 def test_bad_settings(arguments: dict[str, Any], message: str) -> None:

@@ -101,6 +101,47 @@ def test_the_better_of_two_boxes_is_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found.pred_instances.bboxes.tolist() == [[1, 0, 21, 20], [30, 30, 40, 40]]
 
 
+def test_the_whole_image_shows_what_no_slice_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object larger than a slice is found in the downsampled image, at its place."""
+    image = torch.zeros(3, 100, 200)
+    image[:, 20:80, 30:190] = 1  # larger than any slice
+    seen_sizes = []
+
+    def see(_: Any, part: Tensor, samples: list[DetDataSample], rescale: bool) -> Any:
+        assert part.shape == (1, 3, 64, 64) and not rescale
+        height, width = samples[0].img_shape
+        seen_sizes.append((height, width))
+        assert not part[..., height:, :].any() and not part[..., width:].any()
+        ys, xs = (part[0, 0] > 0.5).nonzero().T
+        box = torch.tensor([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]]).float()
+        samples[0].pred_instances = InstanceData(
+            bboxes=box,
+            scores=torch.tensor([0.9 if (height, width) == (32, 64) else 0.5]),
+            labels=torch.zeros(1, dtype=int),
+        )
+        return samples
+
+    monkeypatch.setattr(SingleStageDetector, 'predict', see)
+    padded = torch.nn.functional.pad(image, (0, 24, 0, 28), value=1.0)  # must not be seen
+    shapes = dict(img_shape=(100, 200), ori_shape=(100, 200), scale_factor=(1.0, 1.0))
+    slices = []
+    for whole_image in (False, True):
+        seen_sizes.clear()
+        (found,) = sliced(whole_image=whole_image).predict(
+            padded[None], [DetDataSample(metainfo=shapes)]
+        )
+        slices.append(list(seen_sizes))
+        best = found.pred_instances.bboxes[0]
+        expected = torch.tensor([30.0, 20, 190, 80])
+        assert ((best - expected).abs().max() <= 200 / 64) == whole_image
+    assert slices[1] == [*slices[0], (32, 64)]
+    # An image of one slice is not predicted twice.
+    seen_sizes.clear()
+    small = DetDataSample(metainfo=dict(img_shape=(64, 50), ori_shape=(64, 50)))
+    sliced(whole_image=True).predict(torch.ones(1, 3, 64, 64), [small])
+    assert seen_sizes == [(64, 50)]
+
+
 def test_unknown_merging() -> None:
     with pytest.raises(ValueError, match='merge must be one of nms, greedy_nmm'):
         sliced(merge='vote')

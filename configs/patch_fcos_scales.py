@@ -1,0 +1,38 @@
+# Digits of 20 to 1400 px in images of 2048 px, trained patch by patch on a CPU. Crops of 1024 to 2048 px
+# show the global patch in training at every scale up to that of the test.
+#   python tools/dataset_converters/scales.py && python tools/model_converters/efficientnet_lite0.py
+#   python tools/train.py configs/patch_fcos_scales.py
+_base_ = [
+    '_base_/models/patch_fcos_lite0_fpn.py',
+    '_base_/datasets/scales.py',
+    '_base_/default_runtime.py',
+]
+# Sides are drawn apart from each other. Of a digit that the crop cuts, the box around what is left stays.
+crop = dict(
+    type='RandomCrop',
+    crop_type='absolute_range',
+    crop_size=(1024, 2048),
+    allow_negative_crop=True,
+)
+train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+max_epochs = 4
+train_cfg = dict(
+    type='mmpatch.PatchGDTrainLoop',
+    max_epochs=max_epochs,
+    val_interval=max_epochs,
+    gradient=dict(type='sampled'),
+    sampling_rate=0.095,  # a crop has 16 to 64 patches, 42 on average: 4 of them in a step
+)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.99), weight_decay=0.05),
+    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
+    clip_grad=dict(max_norm=10.0),
+)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=3),
+    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs),
+]
