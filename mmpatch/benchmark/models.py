@@ -39,6 +39,8 @@ PATCH_SETTINGS = (
     'blend',
     'chunk_size',
     'global_patch',
+    'global_frame',
+    'fuse',
     'frozen',
     'norm_eval',
     'channels_last',
@@ -50,7 +52,7 @@ PATCH_SETTINGS = (
     'fusion',
     'background',
 )
-PATCH_HEAD_SETTINGS = ('loss_region', 'aggregator', 'global_patch')
+PATCH_HEAD_SETTINGS = ('loss_region', 'aggregator')
 STOCK_TYPES = {
     'mmpatch.PatchDetector': 'mmdet.FCOS',
     'mmpatch.PatchSegmentor': 'mmseg.EncoderDecoder',

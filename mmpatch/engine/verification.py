@@ -104,12 +104,7 @@ def _run(model: Any, strategy: GradientStrategy, data: dict[str, Any], draw: Dra
     passes, draws = prepare_batch(model, data, strategy, draw, stepper)
     stepper.accumulation = Accumulation(every=max(len(draws), 1))  # one step after all draws
     strategy(passes, draws)
-    found = recorder.found
-    if draws and model.loss_region == 'sampled':  # each draw gave its share of the batch's loss
-        scored = sum(map(len, draws))
-        factor = len(draws) * passes.batch.num_patches / scored
-        found = {name: grad * factor for name, grad in found.items()}
-    return found
+    return recorder.found
 
 
 def _autograd(model: Any, data: dict[str, Any]) -> tuple[Gradients, torch.dtype]:

@@ -9,6 +9,7 @@ import torch
 import torchvision.ops
 from mmcv.ops import get_compiling_cuda_version
 from mmengine.config import ConfigDict
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 
@@ -64,3 +65,24 @@ def with_portable_nms(cfg: Any) -> ConfigDict:
     if settings is not None and settings.get('type', 'nms') == 'nms':
         cfg.nms = ConfigDict(settings, type=nms)
     return cfg
+
+
+def nms_by_class(found: InstanceData, iou_threshold: float, max_num: int = -1) -> InstanceData:
+    """Suppress detections of one class by each other, best first.
+
+    Args:
+        found: Detections with ``bboxes`` (N, 4), ``scores`` and ``labels``.
+        iou_threshold: Overlap above which the box with the lower score is dropped.
+        max_num: If positive, only so many detections are kept in all.
+    """
+    kept = []
+    for label in found.labels.unique():
+        (numbers,) = (found.labels == label).nonzero(as_tuple=True)
+        chosen = nms(found.bboxes[numbers], found.scores[numbers], iou_threshold)[1]
+        kept.append(numbers[chosen])
+    if not kept:
+        return found
+    numbers = torch.cat(kept)
+    order = numbers[found.scores[numbers].argsort(descending=True, stable=True)]
+    best: InstanceData = found[order[:max_num] if max_num > 0 else order]
+    return best

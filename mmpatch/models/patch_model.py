@@ -117,11 +117,42 @@ class PatchModelMixin:
         Returns:
             (K, D_l, h_l, w_l) a level, without the halo's cells; zeros beyond the image.
         """
-        return batch.crop(indices, self._encode_windows(batch, indices))
+        return self.local_features(batch, indices, self._encode_windows(batch, indices))
+
+    def encode_with_global(
+        self, batch: PatchBatch[object], indices: Tensor
+    ) -> tuple[Features, Features | None]:
+        """theta1 on patches and on the global patches, in one call where both have one size.
+
+        Args:
+            batch: The batch.
+            indices: (K,) flat numbers of its patches.
+
+        Returns:
+            What :meth:`encode` and :meth:`encode_global` return.
+        """
+        if not self.global_patch or self.halo:
+            return self.encode(batch, indices), self.encode_global(batch)
+        together = self.extract_patches(torch.cat([batch.read(indices), batch.read_global()]))
+        count = len(indices)
+        local = self.local_features(batch, indices, tuple(level[:count] for level in together))
+        return local, self.global_features(tuple(level[count:] for level in together))
 
     def encode_global(self, batch: PatchBatch[object]) -> Features | None:
         """theta1 on the global patches -> (B, D_l, g_l, g_l) a level; None without them."""
-        return self.extract_patches(batch.read_global()) if self.global_patch else None
+        if not self.global_patch:
+            return None
+        return self.global_features(self.extract_patches(batch.read_global()))
+
+    def local_features(
+        self, batch: PatchBatch[object], indices: Tensor, features: Features
+    ) -> Features:
+        """What is remembered of K patches, from the features of their windows."""
+        return batch.crop(indices, features)
+
+    def global_features(self, features: Features) -> Features:
+        """What is used of the global patches, from their features."""
+        return features
 
     @property
     def loss_scope(self) -> LossScope:
@@ -147,6 +178,12 @@ class PatchModelMixin:
         """The sums over all patches; none."""
         return ()
 
+    def global_losses(
+        self, batch: PatchBatch[Any], global_features: Features, patches: Tensor
+    ) -> dict[str, Tensor]:
+        """Losses of the global patches themselves; none."""
+        return {}
+
     def loss(self, inputs: Sequence[Tensor], data_samples: Any) -> dict[str, Tensor]:
         """Losses of a batch with the graphs of all patches in memory at once.
 
@@ -158,8 +195,13 @@ class PatchModelMixin:
             data_samples: Their B data samples.
         """
         batch = self.cut(inputs, data_samples)
-        latent = Latent.of_live(batch, self.encode(batch, batch.all_patches))
-        return self.patch_losses(batch, latent, self.encode_global(batch), batch.all_patches)
+        patches = batch.all_patches
+        latent = Latent.of_live(batch, self.encode(batch, patches))
+        global_features = self.encode_global(batch)
+        losses = self.patch_losses(batch, latent, global_features, patches)
+        if global_features is not None:
+            losses |= self.global_losses(batch, global_features, patches)
+        return losses
 
     @torch.no_grad()
     def sweep(

@@ -59,6 +59,11 @@ class PatchModel(HasModules, Protocol[Targets]):
     def encode_global(self, batch: PatchBatch[object]) -> Features | None:
         """theta1 on the B global patches -> (B, D_l, g_l, g_l) per level; None without them."""
 
+    def encode_with_global(
+        self, batch: PatchBatch[object], patches: Tensor
+    ) -> tuple[Features, Features | None]:
+        """What :meth:`encode` and :meth:`encode_global` return, if possible by one call of theta1."""
+
     def patch_sums(
         self,
         batch: PatchBatch[Targets],
@@ -85,6 +90,15 @@ class PatchModel(HasModules, Protocol[Targets]):
         """theta2 and the loss at S patches, as shares of the losses of the whole batch.
 
         With ``loss_scope='image'`` these are the losses of the images that the patches belong to.
+        """
+
+    def global_losses(
+        self, batch: PatchBatch[Targets], global_features: Features, patches: Tensor
+    ) -> dict[str, Tensor]:
+        """Losses of the global patches themselves, the share that S patches stand for.
+
+        Over all patches these are the losses of the whole batch. Empty if the global patches have
+        no labels of their own.
         """
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -203,12 +203,23 @@ class PatchBatch(Generic[Targets]):
 
     @cached_property
     def thumbnails(self) -> Tensor:
-        """The global patches, raw: every image resized to P x P with antialiasing; (B, C, P, P)."""
-        return torch.cat([resize(image, self.patch_size) for image in self.images])
+        """The global patches, raw: every image resized to fit into P x P; (B, C, P, P).
+
+        The aspect ratio is kept; what is left below or to the right of an image is zero.
+        """
+        side = self.patch_size
+        small = [resize(image, grid.global_size) for image, grid in zip(self.images, self.grids)]
+        pads = [(0, side - x.shape[3], 0, side - x.shape[2]) for x in small]
+        return torch.cat([F.pad(x, pad) for x, pad in zip(small, pads)])
 
     def read_global(self) -> Tensor:
-        """The global patches, ready for theta1; (B, C, P, P), moved and normalised."""
-        return self.to_input(self.thumbnails)
+        """The global patches, ready for theta1; (B, C, P, P), zero beyond the images."""
+        inputs = self.to_input(self.thumbnails)
+        for patch, grid in zip(inputs, self.grids):
+            height, width = grid.global_size
+            patch[:, height:] = 0
+            patch[:, :, width:] = 0
+        return inputs
 
 
 def _check_alike(images: Sequence[Pixels]) -> None:
@@ -229,8 +240,8 @@ def _renumbered(neighbours: Tensor, places: Tensor, start: int) -> Tensor:
     return flat[neighbours[places]]
 
 
-def resize(image: Pixels, side: int, pixels: int = 2**23) -> Tensor:
-    """Resize one image (C, H, W) to (1, C, side, side), bilinear with antialiasing.
+def resize(image: Pixels, size: tuple[int, int], pixels: int = 2**23) -> Tensor:
+    """Resize one image (C, H, W) to (1, C, height, width), bilinear with antialiasing.
 
     Rows are read and narrowed some at a time, of at most ``pixels`` together, so that neither a
     copy of the image in float nor the image itself has to be in memory. uint8 stays uint8; other
@@ -239,8 +250,8 @@ def resize(image: Pixels, side: int, pixels: int = 2**23) -> Tensor:
     height, width = image.shape[1:]
     band = max(1, pixels // width)
     bands = (as_computable(image[:, y : y + band, :]) for y in range(0, height, band))
-    narrow = torch.cat([_interpolate(x, x.shape[1], side) for x in bands], dim=2)
-    return _interpolate(narrow[0], side, side)
+    narrow = torch.cat([_interpolate(x, x.shape[1], size[1]) for x in bands], dim=2)
+    return _interpolate(narrow[0], *size)
 
 
 def _interpolate(image: Tensor, height: int, width: int) -> Tensor:

@@ -14,8 +14,8 @@ def global_windows(
 ) -> Tensor:
     """The global patch's features at the places of local patches, bilinear.
 
-    This equals resizing the global map to the image and cutting the windows out of it, without
-    ever holding the resized map.
+    This equals resizing the global map to a square of the image's longer side and cutting the
+    windows out of it, without ever holding the resized map.
 
     Args:
         feature: Features of the global patches, (B, D, g, g).
@@ -25,7 +25,7 @@ def global_windows(
         radius: Margin r around each patch [cells].
 
     Returns:
-        (S, D, h + 2r, w + 2r); cells outside the image repeat its border.
+        (S, D, h + 2r, w + 2r); cells outside the global patch repeat its border.
     """
     if feature.dtype not in (torch.float32, torch.float64):
         feature = feature.float()  # places in half precision would be off by whole cells
@@ -34,10 +34,10 @@ def global_windows(
     for image in images.unique().tolist():
         grid, chosen = batch.grids[image], indices[images == image]
         axes = []
-        for axis, (count, length) in enumerate(zip(cells, (grid.height, grid.width))):
+        for axis, (count, scale) in enumerate(zip(cells, grid.global_scale)):
             centres = torch.arange(-radius, count + radius) + 0.5
             pixels = batch.origins[chosen, axis, None] + centres * (batch.patch_size / count)
-            axes.append(pixels / length * 2 - 1)
+            axes.append(pixels * scale / batch.patch_size * 2 - 1)
         ys, xs = axes
         places = torch.stack(
             (

@@ -71,6 +71,21 @@ class PatchGrid:
         return self.rows * self.cols
 
     @property
+    def global_size(self) -> tuple[int, int]:
+        """Height and width of the image within its global patch [px]; the longer one is P."""
+        longer = max(self.height, self.width)
+        height, width = (
+            max(1, round(side * self.patch_size / longer)) for side in (self.height, self.width)
+        )
+        return height, width
+
+    @property
+    def global_scale(self) -> tuple[float, float]:
+        """Factors (y, x) from pixels of the image to pixels of its global patch."""
+        height, width = self.global_size
+        return height / self.height, width / self.width
+
+    @property
     def window_size(self) -> int:
         """Side Q = P + 2 halo of a window [px]."""
         return self.patch_size + 2 * self.halo

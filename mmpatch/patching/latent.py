@@ -18,7 +18,7 @@ class Latent:
 
     Storing Z by patch and not as one stitched map lets theta2 read any selection of places with
     the margin that it needs, so neither its memory nor the backward pass through ``windows``
-    grows with the image.
+    grows with the image. A patch that was never written reads as one that does not exist.
 
     Args:
         batch: Where the patches lie.
@@ -43,6 +43,7 @@ class Latent:
         self.gradients: PatchStore | None = None
         self._slots = torch.arange(batch.num_patches) % (capacity or batch.num_patches)
         self._collected: Tensor | None = None
+        self._known = torch.zeros(batch.num_patches, dtype=torch.bool)
         self._live: Features | None = None
         self._anchor = torch.zeros((), requires_grad=True)
 
@@ -76,6 +77,7 @@ class Latent:
         """A latent that holds features (A, D_l, h_l, w_l) of all patches with their graph."""
         latent = cls(batch)
         latent._live = features
+        latent._known[:] = True
         return latent
 
     @property
@@ -97,6 +99,7 @@ class Latent:
         if self.values is None:
             self.values = PatchStore(self._slots, features, self.storage)
         self.values.set(indices, features)
+        self._known[indices] = True
         if self._collected is not None and self.gradients is None:
             self._make_room_for_gradient(features)
         if self.gradients is not None:
@@ -144,7 +147,7 @@ class Latent:
             radius: Margin r [cells], at most the h and w of the level.
 
         Returns:
-            (S, D, h + 2r, w + 2r), zeros where there is no patch. Its gradient flows on or is
+            (S, D, h + 2r, w + 2r), zeros where there is no patch or none was written. Its gradient flows on or is
             collected.
         """
         h, w = self.levels[level].shape[-2:]
@@ -161,9 +164,14 @@ class Latent:
     def inside(self, level: int, indices: Tensor, radius: int) -> Tensor:
         """Which cells of :meth:`windows` belong to a patch; (S, 1, h + 2r, w + 2r) bool."""
         h, w = self.levels[level].shape[-2:]
-        near = (self.batch.neighbours[indices] >= 0).reshape(-1, 1, 3, 3)
+        near = (self._near(indices) >= 0).reshape(-1, 1, 3, 3)
         rows, cols = (torch.tensor([radius, cells, radius]) for cells in (h, w))
         return near.repeat_interleave(rows, dim=2).repeat_interleave(cols, dim=3)
+
+    def _near(self, indices: Tensor) -> Tensor:
+        """Flat numbers of the neighbours of patches (S,), -1 where nothing is known; (S, 9)."""
+        near = self.batch.neighbours[indices]
+        return near.where((near >= 0) & self._known[near], torch.tensor(-1))
 
     def _gather(self, level: int, indices: Tensor, radius: int) -> Tensor:
         pieces = [
@@ -194,7 +202,7 @@ class Latent:
             yield indices, ALL, ALL, (0, 0)
             return
         h, w = self.levels[level].shape[-2:]
-        near = self.batch.neighbours[indices]
+        near = self._near(indices)
         for i, (dy, dx) in enumerate(NEIGHBOURHOOD):
             corner = (_start(dy, radius, h), _start(dx, radius, w))
             yield near[:, i], _facing(dy, radius, h), _facing(dx, radius, w), corner

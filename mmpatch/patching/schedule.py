@@ -14,13 +14,16 @@ class PatchSchedule:
         sampling_rate: Share of the patches that one inner iteration encodes with gradient.
         inner_iterations: Number J of inner iterations per batch. None: ``ceil(1 / sampling_rate)``,
             which goes through all patches once, in portions of nearly equal size.
+        sampled_patches: Number K of patches in place of a share, for images of various sizes; then
+            J has to be given too.
 
     Raises:
-        ValueError: If the sampling rate is outside (0, 1] or J is not positive.
+        ValueError: If the sampling rate is outside (0, 1], or J or K is not positive.
     """
 
     sampling_rate: float = 0.25
     inner_iterations: int | None = None
+    sampled_patches: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.sampling_rate <= 1:
@@ -33,6 +36,14 @@ class PatchSchedule:
                 f'inner_iterations must be a positive number or None, got {self.inner_iterations}'
             )
 
+        if self.sampled_patches is not None and (
+            self.sampled_patches < 1 or self.inner_iterations is None
+        ):
+            raise ValueError(
+                'sampled_patches is a positive number of patches and needs inner_iterations, got '
+                f'sampled_patches={self.sampled_patches}, inner_iterations={self.inner_iterations}'
+            )
+
     @property
     def rounds(self) -> int:
         """Number J of inner iterations per batch."""
@@ -41,7 +52,9 @@ class PatchSchedule:
         return math.ceil(round(1 / self.sampling_rate, 9))
 
     def patches_per_round(self, num_patches: int) -> int:
-        """Number K = max(1, round(rate * A)) of a batch's patches in one inner iteration."""
+        """Number K of a batch's A patches in one inner iteration: max(1, round(rate * A))."""
+        if self.sampled_patches is not None:
+            return min(self.sampled_patches, num_patches)
         return max(1, round(self.sampling_rate * num_patches))
 
     def optimizer_steps(self, batches: int, accumulative_counts: int) -> int:

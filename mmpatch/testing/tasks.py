@@ -97,7 +97,9 @@ TASKS = (
         variants=(
             dict(),
             dict(global_patch=False),
-            dict(halo=32),
+            dict(fuse=True),
+            dict(fuse=True, global_frame=False),
+            dict(halo=32, fuse=True),
             dict(head=dict(loss_region='full')),
             dict(head=dict(aggregator=dict(kernel_size=1))),
         ),

@@ -104,6 +104,46 @@ def test_sampled_in_chunks_is_sampled_at_once(
     torch.testing.assert_close(logged['loss'], expected_losses['loss'], rtol=1e-10, atol=0)
 
 
+def test_without_a_fill_all_patches_at_once_are_still_exact() -> None:
+    task = TASKS[0]
+    model = task.build()
+    _, found = run(SampledGradient(fill=False), task, model)
+    assert_equal(found, autograd(task, model)[1])
+
+
+def test_without_a_fill_missing_neighbours_are_a_border() -> None:
+    """The only patch of a draw is trained as if its image ended where it does."""
+    task = TASKS[0]
+    model: Any = task.build(global_patch=False)
+    alone, sample = task.images()[0][:, :64, :64], task.samples()[0]
+    _, found = run(SampledGradient(fill=False), task, model, [torch.tensor([0])])
+    batch = model.cut(task.images(), task.samples())
+    single = model.cut([alone], [sample]).with_targets(batch.targets)
+    latent = Latent.of_live(single, model.encode(single, torch.tensor([0])))
+    sum(model.patch_losses(single, latent, None, torch.tensor([0])).values()).backward()
+    assert_equal(found, gradients(model))
+
+
+@pytest.mark.parametrize(
+    ('task', 'variant'), [(TASKS[0], dict(head=dict(loss_region='full'))), (TASKS[2], {})]
+)
+def test_a_loss_that_reads_all_patches_needs_the_fill(task: Task, variant: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match='reads all patches of an image: set fill=True'):
+        SampledGradient(fill=False).check(task.build(**variant))
+
+
+@pytest.mark.parametrize(('task', 'variant'), VARIANTS)
+def test_the_global_patch_rides_along(task: Task, variant: dict[str, Any]) -> None:
+    """One call of theta1 gives what two calls give."""
+    model: Any = task.build(**variant)
+    batch, chosen = model.cut(task.images(), task.samples()), torch.tensor([1, 4])
+    found = model.encode_with_global(batch, chosen)
+    expected = model.encode(batch, chosen), model.encode_global(batch)
+    for mine, reference in zip(found, expected, strict=True):
+        for a, b in zip(mine or (), reference or (), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+
+
 def test_sampled_holds_the_other_patches_fixed() -> None:
     """Two patches carry gradient, the rest of Z is a constant; compared with autograd on a Z
     that is put together by hand."""
@@ -119,7 +159,9 @@ def test_sampled_holds_the_other_patches_fixed() -> None:
         live[chosen] = True
         mixed.append(torch.where(live, level, level.detach()))
     latent = Latent.of_live(batch, tuple(mixed))
-    losses = model.patch_losses(batch, latent, model.encode_global(batch), everything)
+    global_features = model.encode_global(batch)
+    losses = model.patch_losses(batch, latent, global_features, everything)
+    losses |= model.global_losses(batch, global_features, everything)
     sum(losses.values()).backward()
     assert_equal(found, gradients(model))
 
@@ -161,7 +203,7 @@ def test_running_statistics_move_once_a_gradient(strategy: SampledGradient) -> N
         assert torch.equal(value, before[name]), name
     strategy(passes, [torch.tensor([0])])
     counts = {v.item() for n, v in model.state_dict().items() if 'num_batches_tracked' in n}
-    assert counts == {2}, 'once for the patch and once for the global patch'
+    assert counts == {1}, 'one call of theta1 has the patch and the global patch'
 
 
 @pytest.mark.parametrize('task', TASKS, ids=str)

@@ -55,7 +55,7 @@ def browse(cfg: Config, num_batches: int) -> Iterator[tuple[int, int, Draws]]:
     model = cfg.model
     preprocessor = MODELS.build(model.get('data_preprocessor') or cfg.data_preprocessor)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
-    names = ('sampling_rate', 'inner_iterations')
+    names = ('sampling_rate', 'inner_iterations', 'sampled_patches')
     schedule = PatchSchedule(**{k: cfg.train_cfg[k] for k in names if k in cfg.train_cfg})
     samples_patches = build_gradient(cfg.train_cfg.get('gradient', 'sampled')).samples
     seed_everything(seed, 0)

@@ -76,9 +76,8 @@ def main(argv: list[str] | None = None) -> int:
     image, sample = crop_sample(image, sample, side)
     setting = args.gradient or cfg.train_cfg.get('gradient', 'sampled')
     strategy = build_gradient(setting)
-    schedule = PatchSchedule(
-        cfg.train_cfg.get('sampling_rate', 0.25), cfg.train_cfg.get('inner_iterations')
-    )
+    names = ('sampling_rate', 'inner_iterations', 'sampled_patches')
+    schedule = PatchSchedule(**{k: cfg.train_cfg[k] for k in names if k in cfg.train_cfg})
     result = verify_gradient(
         model, strategy, [image], [sample.to(args.device)], schedule, args.depth
     )

@@ -84,16 +84,20 @@ class GlobalEncoding:
 
     Args:
         features: Features of the global patches, (B, D_l, g_l, g_l) per level; None without them.
-        encoding: The call that gave them.
+        encoding: The call that gave them. None if they came from a call that gave local patches
+            as well; its backward pass takes :meth:`gradients` along.
     """
 
     def __init__(self, features: Features | None = None, encoding: Encoding | None = None) -> None:
         self.features = None if features is None else tuple(f.requires_grad_() for f in features)
         self._encoding = encoding
 
+    def gradients(self) -> Features:
+        """What was collected, a tensor per level."""
+        features = self.features or ()
+        return tuple(torch.zeros_like(f) if f.grad is None else f.grad for f in features)
+
     def backward(self) -> None:
         """Push what was collected on into theta1, once all has been scored."""
-        if self.features is None or self._encoding is None:
-            return
-        grads = [torch.zeros_like(f) if f.grad is None else f.grad for f in self.features]
-        self._encoding.backward(tuple(grads))
+        if self._encoding is not None:
+            self._encoding.backward(self.gradients())

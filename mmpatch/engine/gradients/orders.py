@@ -40,6 +40,7 @@ def streamed(
             losses.append(passes.score(latent, global_patch, order.chunks[j]))
             for k in order.completed(j):
                 passes.replay(encodings.pop(k), latent, order.chunks[k])
+    losses.append(passes.score_global(global_patch, passes.batch.all_patches))
     global_patch.backward()
     return total(losses)
 
@@ -66,12 +67,18 @@ def one_by_one(passes: Passes, storage: Storage, chunk_size: int) -> Losses:
         latent.write(chunk, encoding.with_graph())
         losses.append(passes.score(latent, global_patch, chunk, sums))
         passes.replay(encoding, latent, chunk)
+    losses.append(passes.score_global(global_patch, passes.batch.all_patches))
     global_patch.backward()
     return total(losses)
 
 
 def two_pass(
-    passes: Passes, latent: Latent, patches: Tensor, scored: Tensor, chunk_size: int
+    passes: Passes,
+    latent: Latent,
+    patches: Tensor,
+    scored: Tensor,
+    chunk_size: int,
+    weight: float = 1.0,
 ) -> Losses:
     """For any loss, and for a draw of PatchGD: Z of the whole batch, which is there first.
 
@@ -81,14 +88,19 @@ def two_pass(
         patches: (K,) the patches that carry gradient through theta1.
         scored: (S,) the patches whose loss counts.
         chunk_size: Patches that go through theta1 at once. If it holds all K, graphs are kept and
-            nothing is encoded twice.
+            nothing is encoded twice; the global patches ride along in the same call.
+        weight: Factor of the losses.
     """
     model, batch = passes.model, passes.batch
     chunks = patches.split(chunk_size)
-    keep_graph = len(chunks) == 1
     latent.collect_gradient(patches)
-    global_patch = passes.encode_global(keep_graph)
-    encodings = [passes.encode(latent, chunk, keep_graph) for chunk in chunks]
+    riders = None
+    if len(chunks) == 1:
+        encoding, global_patch = passes.encode_with_global(latent, patches)
+        encodings, riders = [encoding], global_patch
+    else:
+        global_patch = passes.encode_global()
+        encodings = [passes.encode(latent, chunk) for chunk in chunks]
     sums = None
     if model.needs_sums:
         parts = [
@@ -97,11 +109,12 @@ def two_pass(
         sums = model.batch_sums(batch, parts)
     together = model.loss_scope == 'image'  # its loss cannot be scored in parts
     losses = [
-        passes.score(latent, global_patch, part, sums)
+        passes.score(latent, global_patch, part, sums, weight)
         for part in ([scored] if together else scored.split(chunk_size))
     ]
+    losses.append(passes.score_global(global_patch, scored, weight))
     for chunk, encoding in zip(chunks, encodings):
-        passes.replay(encoding, latent, chunk)
+        passes.replay(encoding, latent, chunk, riders)
     global_patch.backward()
     latent.forget_gradient()
     return total(losses)

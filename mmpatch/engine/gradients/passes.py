@@ -91,6 +91,25 @@ class Passes:
             features = forward()
         return GlobalEncoding(features, Encoding(forward, state))
 
+    def encode_with_global(
+        self, latent: Latent, patches: Tensor
+    ) -> tuple[Encoding, GlobalEncoding]:
+        """Encode K patches and the global patches by one call of theta1, and keep its graph."""
+        state = RandomState.capture()
+
+        def forward() -> Features:
+            with self.monitor.counted('theta1'), self.stepper.precision(self.model):
+                local, global_features = self.model.encode_with_global(self.batch, patches)
+            return (*local, *(global_features or ()))
+
+        with self.monitor.timed('encode'):
+            graph = forward()
+            count = len(graph) // 2 if self.model.global_patch else len(graph)
+            latent.write(patches, graph[:count])
+        self.monitor.memory['latent'] = latent.nbytes
+        leaves = tuple(f.detach() for f in graph[count:])
+        return Encoding(forward, state, graph), GlobalEncoding(leaves or None)
+
     def sums(self, latent: Latent, global_patch: GlobalEncoding, patches: Tensor) -> Sums:
         """What S patches add to the sums that the loss of every patch depends on."""
         with self.stepper.precision(self.model), torch.no_grad():
@@ -102,21 +121,52 @@ class Passes:
         global_patch: GlobalEncoding,
         patches: Tensor,
         sums: Sums | None = None,
+        weight: float = 1.0,
     ) -> Losses:
-        """theta2 and the loss at S patches, and backward to Z and the global features."""
+        """theta2 and the loss at S patches, times a weight, and backward to Z and global features."""
         with self.monitor.timed('score'):
             with self.stepper.precision(self.model), self.monitor.counted('theta2'):
                 losses = self.model.patch_losses(
                     self.batch, latent, global_patch.features, patches, sums
                 )
-            loss, logged = self.model.parse_losses(losses)
-            self.stepper.backward(loss)
-        return {name: value.detach() for name, value in logged.items()}
+            return self._backward(losses, weight)
 
-    def replay(self, encoding: Encoding, latent: Latent, patches: Tensor) -> None:
-        """Go on backward through theta1 from the gradient that Z collected for K patches."""
+    def score_global(
+        self, global_patch: GlobalEncoding, patches: Tensor, weight: float = 1.0
+    ) -> Losses:
+        """The global patches' own losses, the share of S patches, and backward to their features."""
+        if global_patch.features is None:
+            return {}
+        with self.monitor.timed('score'):
+            with self.stepper.precision(self.model):
+                losses = self.model.global_losses(self.batch, global_patch.features, patches)
+            return self._backward(losses, weight) if losses else {}
+
+    def _backward(self, losses: dict[str, Tensor], weight: float) -> Losses:
+        loss, logged = self.model.parse_losses(losses)
+        self.stepper.backward(loss * weight)
+        return {name: value.detach() * weight for name, value in logged.items()}
+
+    def replay(
+        self,
+        encoding: Encoding,
+        latent: Latent,
+        patches: Tensor,
+        riders: GlobalEncoding | None = None,
+    ) -> None:
+        """Go on backward through theta1 from the gradient that Z collected for K patches.
+
+        Args:
+            encoding: The call of theta1.
+            latent: Z.
+            patches: (K,) flat numbers of the patches.
+            riders: Global patches that were encoded by the same call.
+        """
+        gradients = latent.gradient(patches)
+        if riders is not None:
+            gradients += riders.gradients()
         with self.monitor.timed('replay'):
-            encoding.backward(latent.gradient(patches))
+            encoding.backward(gradients)
 
     def step(self, loss: Tensor) -> None:
         """End an inner iteration whose gradient is complete."""
@@ -129,5 +179,6 @@ class Passes:
 
 
 def total(parts: Sequence[Losses]) -> Losses:
-    """The sum of losses of the same names."""
-    return {name: torch.stack([part[name] for part in parts]).sum() for name in parts[0]}
+    """The sums of losses of the same names."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: torch.stack([p[name] for p in parts if name in p]).sum() for name in names}

@@ -24,7 +24,9 @@ class SampledGradient:
     """Fill Z without gradient, then J times: encode K patches, write them into Z, step.
 
     theta1 receives gradient from the K local patches and from the global patch, theta2 from all
-    scored patches. The other patches are read from Z as they were last encoded.
+    scored patches. The other patches are read from Z as they were last encoded. The loss of an
+    inner iteration is weighted such that the mean over all is the loss of the batch. Learning
+    rates thus mean what they mean for a stock model, whatever share of the patches is sampled.
 
     Source: Patch Gradient Descent (Gupta et al. 2023, arXiv:2301.13817).
 
@@ -32,6 +34,9 @@ class SampledGradient:
         chunk_size: Patches that carry gradient through theta1 at once. None: all K. Fewer cost one
             more forward pass of theta1 and change nothing else.
         latent: Where Z is kept, the arguments of :class:`mmpatch.patching.Storage`.
+        fill: Encode all patches at the start of a batch. False: start with an empty Z, in which a
+            patch that was not sampled yet reads like the border of the image. This saves the fill
+            where a loss reads of its neighbours no more than a margin, as FCOS's does.
 
     Raises:
         ValueError: If the chunk size is below 1.
@@ -39,14 +44,32 @@ class SampledGradient:
 
     samples = True
 
-    def __init__(self, chunk_size: int | None = None, latent: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        chunk_size: int | None = None,
+        latent: dict[str, Any] | None = None,
+        fill: bool = True,
+    ) -> None:
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f'chunk_size must be at least 1 patch or None, got {chunk_size}')
         self.chunk_size = chunk_size
         self.storage = Storage(**(latent or {}))
+        self.fill = fill
 
     def check(self, model: PatchModel[Any]) -> None:
-        """Warn of BatchNorm in training mode; the training is possible, but not what it seems."""
+        """Warn of BatchNorm in training mode; the training is possible, but not what it seems.
+
+        Raises:
+            ValueError: If nothing is to be filled but the loss reads all patches.
+        """
+        if not self.fill and (
+            model.loss_scope == 'image' or model.needs_sums or model.loss_region == 'full'
+        ):
+            raise ValueError(
+                f'fill=False leaves patches out that were not sampled yet, but the loss of '
+                f'{type(model).__name__} reads all patches of an image: set fill=True, or '
+                "loss_region='sampled' where the model has it"
+            )
         names = training_norms(model)
         if names:
             print_log(
@@ -68,40 +91,43 @@ class SampledGradient:
         Returns:
             Losses of the batch: the mean over its inner iterations.
         """
-        with passes.monitor.timed('fill'):
-            latent = self._fill(passes)
+        latent = self._first_latent(passes)
+        scored = [_scored(passes, patches) for patches in draws]
+        weight = len(draws) * passes.batch.num_patches / sum(map(len, scored))
         parts = []
-        for patches in draws:
+        for patches, chosen in zip(draws, scored):
             with passes.monitor.timed('inner'):
-                losses = self._inner_iteration(passes, latent, patches)
+                losses = self._inner_iteration(passes, latent, patches, chosen, weight)
                 passes.step(losses['loss'])
             parts.append(losses)
-        scored = sum(len(_scored(passes, patches)) for patches in draws)
-        share = scored / passes.batch.num_patches
-        return {name: value / share for name, value in total(parts).items()}
+        return {name: value / len(draws) for name, value in total(parts).items()}
 
     def rehearse(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> None:
         """Compute the gradient of the largest draw, and make no step."""
-        latent = self._fill(passes)
+        latent = self._first_latent(passes)
         patches = max(draws, key=len)
         two_pass(passes, latent, patches, _scored(passes, patches), chunk_size)
 
-    def _fill(self, passes: Passes) -> Latent:
-        """Z of the whole batch; a smaller chunk of the model's is kept for the next batches."""
-        latent, passes.model.chunk_size = with_smaller_chunks(
-            passes.stepper.parameters,
-            passes.model.chunk_size,
-            lambda chunk_size: passes.fill(self.storage, chunk_size),
-        )
+    def _first_latent(self, passes: Passes) -> Latent:
+        """Z at the start of a batch. After a retry of the fill, its smaller chunk is kept."""
+        if not self.fill:
+            return Latent(passes.batch, storage=self.storage)
+        with passes.monitor.timed('fill'):
+            latent, passes.model.chunk_size = with_smaller_chunks(
+                passes.stepper.parameters,
+                passes.model.chunk_size,
+                lambda chunk_size: passes.fill(self.storage, chunk_size),
+            )
         return latent
 
-    def _inner_iteration(self, passes: Passes, latent: Latent, patches: Tensor) -> Losses:
-        scored = _scored(passes, patches)
+    def _inner_iteration(
+        self, passes: Passes, latent: Latent, patches: Tensor, scored: Tensor, weight: float
+    ) -> Losses:
         first = min(self.chunk_size or len(patches), len(patches))
         losses, chunk_size = with_smaller_chunks(
             passes.stepper.parameters,
             first,
-            lambda chunk_size: two_pass(passes, latent, patches, scored, chunk_size),
+            lambda chunk_size: two_pass(passes, latent, patches, scored, chunk_size, weight),
         )
         if chunk_size < first:
             self.chunk_size = chunk_size

@@ -34,6 +34,7 @@ class PatchGDMixin:
             settings, such as ``dict(type='exact', chunk_size=2)``.
         sampling_rate: Share of the patches that one inner iteration trains on, in (0, 1].
         inner_iterations: Number J of inner iterations a batch; None: once through the grid.
+        sampled_patches: Number of patches that one inner iteration trains on, in place of a share.
         memory_budget: Memory that the training may take, such as ``'4GiB'``: of the GPU, or of the
             process on a CPU. Before the training starts, the gradient strategy's chunk size (and
             on a GPU the place of Z) are chosen so that it is kept; the result stays the same.
@@ -55,11 +56,12 @@ class PatchGDMixin:
         gradient: str | dict[str, Any] = 'sampled',
         sampling_rate: float = 0.25,
         inner_iterations: int | None = None,
+        sampled_patches: int | None = None,
         memory_budget: str | int | None = None,
         **kwargs: Any,
     ) -> None:
         self.budget = None if memory_budget is None else parse_size(memory_budget)
-        self.schedule = PatchSchedule(sampling_rate, inner_iterations)
+        self.schedule = PatchSchedule(sampling_rate, inner_iterations, sampled_patches)
         self.gradient = build_gradient(gradient)
         if not self.gradient.samples:
             self.schedule = PatchSchedule(sampling_rate=1.0, inner_iterations=1)

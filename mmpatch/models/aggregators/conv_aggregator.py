@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from mmengine.model import BaseModule
-from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,15 +14,14 @@ from mmpatch.registry import MODELS
 class ConvAggregator(BaseModule):
     """One convolution, with or without a ReLU, over (local, global) features, 2F -> F channels.
 
-    It starts as the identity on the local half and close to zero on the global half. A model
-    with freshly added aggregators therefore predicts what it did without them, so that weights
-    of a stock detector can be loaded and refined.
+    It starts as the identity on the local half and at zero on the global half. A model with
+    freshly added aggregators therefore predicts what it did without them, so that weights of a
+    stock detector can be loaded and refined.
 
     Args:
         channels: Channels F of a local feature map.
         global_patch: Read the global patch's features too.
         kernel_size: Side of the kernel [cells], odd.
-        init_std: Standard deviation of the initial weights of the global half.
         relu: End in a ReLU; it starts as the identity of positive features only.
 
     Raises:
@@ -35,7 +33,6 @@ class ConvAggregator(BaseModule):
         channels: int,
         global_patch: bool = True,
         kernel_size: int = 3,
-        init_std: float = 0.01,
         relu: bool = True,
     ) -> None:
         super().__init__()
@@ -43,16 +40,16 @@ class ConvAggregator(BaseModule):
             raise ValueError(f'kernel_size must be odd, got {kernel_size}')
         self.channels = channels
         self.radius = kernel_size // 2
-        self.init_std = init_std
         self.relu = relu
         self.conv = nn.Conv2d(
             channels * (1 + global_patch), channels, kernel_size, padding=self.radius
         )
 
     def init_weights(self) -> None:
-        """Identity on the local half, small random weights on the global half."""
+        """Identity on the local half, zero on the global half."""
         super().init_weights()
-        normal_init(self.conv, std=self.init_std)
+        nn.init.zeros_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
         nn.init.dirac_(self.conv.weight.data[:, : self.channels])
 
     def forward(self, local: Tensor, global_maps: Tensor | None) -> Tensor:

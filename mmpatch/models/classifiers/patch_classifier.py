@@ -87,21 +87,21 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         features = self.backbone(patches)
         return (features,) if isinstance(features, Tensor) else tuple(features)
 
-    def encode(self, batch: PatchBatch[object], indices: Tensor) -> Features:
-        """theta1 on patches: the average over the cells of each, (K, D, 1, 1).
+    def local_features(
+        self, batch: PatchBatch[object], indices: Tensor, features: Features
+    ) -> Features:
+        """The average over the cells of each patch, (K, D, 1, 1).
 
         Cells beyond the image count as zeros. Where the backbone gives vectors itself, such as class
         tokens, they describe the whole window.
         """
-        features = self._encode_windows(batch, indices)
         if all(feature.ndim == 4 for feature in features):
             features = batch.crop(indices, features)
         return self._vectors(features)
 
-    def encode_global(self, batch: PatchBatch[object]) -> Features | None:
-        """theta1 on the global patches, (B, D, 1, 1); None without them."""
-        features = super().encode_global(batch)
-        return None if features is None else self._vectors(features)
+    def global_features(self, features: Features) -> Features:
+        """The average over the global patches, (B, D, 1, 1)."""
+        return self._vectors(features)
 
     def _vectors(self, features: Features) -> Features:
         """The neck on features of the backbone, and the average over places; (K, D, 1, 1)."""

@@ -16,12 +16,13 @@ from mmpatch.patching import PatchBatch
 class FCOSTargets:
     """Targets of every patch and the normalisers of the whole batch.
 
-    A patch has ``points`` = sum over levels of h_l * w_l feature points.
+    A patch has ``points`` = sum over levels of h_l * w_l feature points. If the global patches
+    learn objects of their own, they come after the A local ones, as patches A to A + B - 1.
 
     Attributes:
-        labels: Class of every point, the number of classes for background; (A, points) int64.
-        weights: 0 for background points inside ignored regions, else 1; (A, points). None if there
-            are no such regions.
+        labels: Class of every point, the number of classes for background; (A [+ B], points) int64.
+        weights: 0 for background points inside ignored regions, else 1; (A [+ B], points). None if
+            there are no such regions.
         boxes: Box targets of the points with an object, (n, 4) per patch, in the order of the points.
         num_pos: Number of points with an object, mean over ranks, at least 1; 0-dim float32.
         centerness: Sum of their centerness targets, mean over ranks, at least 1e-6; 0-dim.

@@ -73,7 +73,12 @@ class LargeImageFCOSHead(FCOSHead):
         return labels, targets
 
     def _bbox_post_process(
-        self, results: InstanceData, cfg: Any, *args: Any, **kwargs: Any
+        self,
+        results: InstanceData,
+        cfg: Any,
+        rescale: bool = False,
+        with_nms: bool = True,
+        img_meta: dict[str, Any] | None = None,
     ) -> InstanceData:
         """NMS a class at a time.
 
@@ -81,15 +86,16 @@ class LargeImageFCOSHead(FCOSHead):
         side, which in fp32 costs whole pixels where images and class counts are large.
         """
         cfg = with_portable_nms(cfg)
+        labels = results.labels.unique().tolist() if with_nms else []
+        if not labels:
+            return super()._bbox_post_process(results, cfg, rescale, with_nms, img_meta)
         parts = []
-        for label in results.labels.unique().tolist():
+        for label in labels:
             part = results[results.labels == label]
             part.labels = torch.zeros_like(part.labels)
-            part = super()._bbox_post_process(part, cfg, *args, **kwargs)
+            part = super()._bbox_post_process(part, cfg, rescale, with_nms, img_meta)
             part.labels = torch.full_like(part.labels, label)
             parts.append(part)
-        if not parts:
-            return super()._bbox_post_process(results, cfg, *args, **kwargs)
         merged = InstanceData.cat(parts)
         order = merged.scores.argsort(descending=True, stable=True)
         most = cfg.get('max_per_img', -1)

@@ -10,6 +10,7 @@ from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmpatch.models.frames import from_global_patch
 from mmpatch.models.protocol import LossRegion
 from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
@@ -26,16 +27,17 @@ Maps = tuple[list[Tensor], list[Tensor], list[Tensor]]
 class PatchFCOSHead(LargeImageFCOSHead):
     """FCOS whose towers belong to theta1 and whose last layers belong to theta2.
 
-    Between the two lies the latent Z and one aggregator per tower, shared by all levels. It fuses
-    local and global features. Target assignment, box coding and post-processing are FCOS's own.
-    Losses are FCOS's too, with the normalisers of the whole batch.
+    Between the two lies the latent Z and one aggregator per tower, shared by all levels. It reads
+    local features and, with ``fuse``, global ones. The last layers may also run on the global
+    patch's own levels, as on a downsampled image. Target assignment, box coding and post-processing
+    are FCOS's own. Losses are FCOS's too, with the normalisers of the whole batch.
 
     Sources: FCOS (Tian et al., ICCV 2019); Resource Efficient Perception for Vision Systems,
     section III-B.
 
     Args:
         aggregator: Settings of :class:`ConvAggregator` besides ``channels`` and ``global_patch``.
-        global_patch: Fuse the features of the global patch; set by :class:`PatchDetector`.
+        fuse: Let the aggregators read the global patch's features; set by :class:`PatchDetector`.
         loss_region: Patches that an inner iteration scores: ``'sampled'``, those that carry
             gradient, or ``'full'``, all of them as in the paper.
 
@@ -49,14 +51,14 @@ class PatchFCOSHead(LargeImageFCOSHead):
         self,
         *args: Any,
         aggregator: dict[str, Any] | None = None,
-        global_patch: bool = True,
+        fuse: bool = False,
         loss_region: LossRegion = 'sampled',
         **kwargs: Any,
     ) -> None:
         if loss_region not in ('full', 'sampled'):
             raise ValueError(f"loss_region must be 'full' or 'sampled', got {loss_region!r}")
         self.aggregator_cfg = dict(aggregator or {})
-        self.global_patch = global_patch
+        self.fuse = fuse
         self.loss_region = loss_region
         super().__init__(*args, **kwargs)
 
@@ -65,7 +67,7 @@ class PatchFCOSHead(LargeImageFCOSHead):
         cfg = dict(
             type='mmpatch.ConvAggregator',
             channels=self.feat_channels,
-            global_patch=self.global_patch,
+            global_patch=self.fuse,
         )
         cfg.update(self.aggregator_cfg)
         self.aggregators = nn.ModuleList(MODELS.build(cfg) for _ in ('class', 'box'))
@@ -132,7 +134,7 @@ class PatchFCOSHead(LargeImageFCOSHead):
         Args:
             batch: The batch.
             latent: Z with 2L levels, see :meth:`towers`.
-            global_features: The same levels of the global patches; None without them.
+            global_features: The same levels of the global patches; read with ``fuse`` alone.
             patches: (S,) flat numbers.
 
         Returns:
@@ -147,7 +149,7 @@ class PatchFCOSHead(LargeImageFCOSHead):
             everywhere = bool(inside.all())
             inside = inside.to(local)
             global_maps = None
-            if global_features is not None:
+            if self.fuse and global_features is not None:
                 h, w = cells.shape[-2:]
                 global_maps = global_windows(global_features[level], batch, patches, (h, w), r)
                 global_maps = global_maps if everywhere else global_maps * inside
@@ -162,24 +164,45 @@ class PatchFCOSHead(LargeImageFCOSHead):
         scores, boxes, centers = ([x[..., r:-r, r:-r] for x in kind] for kind in outs)
         return scores, boxes, centers
 
+    def global_maps(self, global_features: Features) -> Maps:
+        """Predictions of the last layers at the global patches' own levels, without aggregator.
+
+        Args:
+            global_features: 2L maps (B, F, g_l, g_l), see :meth:`towers`.
+
+        Returns:
+            Class scores (B, classes, g_l, g_l), boxes (B, 4, ., .) and centernesses (B, 1, ., .).
+        """
+        count = len(self.strides)
+        scores, boxes, centers = self(list(zip(global_features[:count], global_features[count:])))
+        return scores, boxes, centers
+
     # --- loss -------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def prepare(self, batch: PatchBatch[object], samples: Sequence[Any]) -> FCOSTargets:
+    def prepare(
+        self, batch: PatchBatch[object], samples: Sequence[Any], large: Sequence[Any] = ()
+    ) -> FCOSTargets:
         """Assign the labels of a batch to the points of its patches, and count what normalises.
 
         Every rank has to call this equally often, since normalisers are averaged over ranks.
+
+        Args:
+            batch: The batch.
+            samples: Data samples of the B images, with what their patches learn.
+            large: Data samples of the B global patches, with what these learn; none if they learn
+                nothing of their own.
         """
         objects = instances_by_patch(batch, [s.gt_instances for s in samples])
+        objects += [s.gt_instances for s in large]
         regions = instances_by_patch(batch, [s.get('ignored_instances') for s in samples])
+        regions += [s.get('ignored_instances', InstanceData()) for s in large]
         like = samples[0].gt_instances.bboxes
         points = self._points(batch.patch_size, like)
         all_points = torch.cat(points)
-        labels = torch.full(
-            (batch.num_patches, len(all_points)), self.num_classes, device=like.device
-        )
+        labels = torch.full((len(objects), len(all_points)), self.num_classes, device=like.device)
         weights = torch.ones(labels.shape, device=like.device) if any(map(len, regions)) else None
-        boxes = [like.new_zeros(0, 4)] * batch.num_patches
+        boxes = [like.new_zeros(0, 4)] * len(objects)
         for i, (found, region) in enumerate(zip(objects, regions)):
             if len(found) > 0:
                 classes, targets = self.get_targets(points, [found])
@@ -208,14 +231,45 @@ class PatchFCOSHead(LargeImageFCOSHead):
     ) -> dict[str, Tensor]:
         """FCOS's losses at S patches, as shares of the losses of the whole batch.
 
-        Summed over all patches, they are the losses of stock FCOS.
+        Summed over all patches, and with those of the global patches, they are the losses of stock
+        FCOS.
         """
+        return self._losses(batch, self.maps(batch, latent, global_features, patches), patches)
+
+    def global_losses(
+        self, batch: PatchBatch[FCOSTargets], global_features: Features, shares: Tensor
+    ) -> dict[str, Tensor]:
+        """FCOS's losses at the global patches' own levels, as shares of the whole batch's.
+
+        Args:
+            batch: The batch.
+            global_features: See :meth:`global_maps`.
+            shares: How much of each global patch's losses counts; (B,).
+        """
+        numbers = torch.arange(batch.num_images) + batch.num_patches
+        losses = self._losses(batch, self.global_maps(global_features), numbers, shares)
+        return {name.replace('loss_', 'loss_global_'): value for name, value in losses.items()}
+
+    def _losses(
+        self,
+        batch: PatchBatch[FCOSTargets],
+        maps: Maps,
+        patches: Tensor,
+        shares: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Losses of S patches with these predictions, each times its share (S,)."""
         targets = batch.targets
-        scores, boxes, centers = map(flattened, self.maps(batch, latent, global_features, patches))
+        scores, boxes, centers = map(flattened, maps)
         labels = targets.labels[patches]
-        weights = None if targets.weights is None else targets.weights[patches].flatten()
+        weights = None if targets.weights is None else targets.weights[patches]
+        if shares is not None:
+            shares = shares.to(scores)[:, None].expand(labels.shape)
+            weights = shares if weights is None else shares * weights
         loss_cls = self.loss_cls(
-            scores.flatten(0, 1), labels.flatten(), weights, avg_factor=targets.num_pos
+            scores.flatten(0, 1),
+            labels.flatten(),
+            None if weights is None else weights.flatten(),
+            avg_factor=targets.num_pos,
         )
         pos = labels != self.num_classes
         pos_boxes, pos_centers = boxes[pos], centers[pos].flatten()
@@ -226,14 +280,15 @@ class PatchFCOSHead(LargeImageFCOSHead):
         box_targets = torch.cat([targets.boxes[i] for i in patches.tolist()])
         center_targets = self.centerness_target(box_targets)
         points = torch.cat(self._points(batch.patch_size, boxes)).expand(len(patches), -1, 2)[pos]
+        share = torch.ones_like(center_targets) if shares is None else shares[pos]
         loss_bbox = self.loss_bbox(
             self.bbox_coder.decode(points, pos_boxes),
             self.bbox_coder.decode(points, box_targets),
-            weight=center_targets,
+            weight=center_targets * share,
             avg_factor=targets.centerness,
         )
         loss_centerness = self.loss_centerness(
-            pos_centers, center_targets, avg_factor=targets.num_pos
+            pos_centers, center_targets, share, avg_factor=targets.num_pos
         )
         return dict(loss_cls=loss_cls, loss_bbox=loss_bbox, loss_centerness=loss_centerness)
 
@@ -248,19 +303,35 @@ class PatchFCOSHead(LargeImageFCOSHead):
     # --- prediction -------------------------------------------------------------------------
 
     def predict_image(
-        self, batch: PatchBatch[object], outs: Maps, meta: dict[str, Any], rescale: bool
+        self,
+        batch: PatchBatch[object],
+        outs: Maps,
+        meta: dict[str, Any],
+        rescale: bool,
+        global_outs: Maps | None = None,
     ) -> InstanceData:
-        """Detections in one image.
+        """Detections in one image, of both frames after one post-processing.
 
         Args:
             batch: A batch of this one image.
             outs: The predictions of :meth:`maps` at all of its patches.
             meta: Its meta information, ``img_shape`` and ``scale_factor`` among it.
             rescale: Give boxes in pixels of the original image.
+            global_outs: The predictions of :meth:`global_maps`; None: none.
         """
         grid = batch.grids[0]
         stitched = [[grid.merge(x, crop=False)[None] for x in kind] for kind in outs]
+        candidates = [self._candidates(stitched, meta)]
+        if global_outs is not None:
+            shape = {**meta, 'img_shape': grid.global_size}
+            candidates.append(from_global_patch(grid, self._candidates(global_outs, shape)))
+        return self._bbox_post_process(
+            InstanceData.cat(candidates), self.test_cfg, rescale, with_nms=True, img_meta=meta
+        )
+
+    def _candidates(self, outs: Sequence[list[Tensor]], meta: dict[str, Any]) -> InstanceData:
+        """What the maps of one image give before NMS, in its pixels."""
         found: list[InstanceData] = self.predict_by_feat(
-            *stitched, batch_img_metas=[meta], rescale=rescale
+            *outs, batch_img_metas=[meta], rescale=False, with_nms=False
         )
         return found[0]

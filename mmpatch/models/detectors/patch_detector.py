@@ -33,7 +33,8 @@ class PatchDetector(BasePatchDetector):
         backbone, neck, train_cfg, test_cfg, data_preprocessor, init_cfg: As in
             :class:`mmdet.models.SingleStageDetector`.
         bbox_head: :class:`mmpatch.PatchFCOSHead`, or another head that offers its methods.
-        patch_size, halo, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
+        global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
+        patch_size, halo, stride, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
 
     Raises:
@@ -51,6 +52,7 @@ class PatchDetector(BasePatchDetector):
         patch_size: int,
         halo: int = 0,
         global_patch: bool = True,
+        fuse: bool = False,
         **kwargs: Any,
     ) -> None:
         head = dict(bbox_head or {})
@@ -65,17 +67,20 @@ class PatchDetector(BasePatchDetector):
         super().__init__(
             backbone,
             neck,
-            {**head, 'global_patch': global_patch},
+            {**head, 'fuse': global_patch and fuse},
             *args,
             patch_size=patch_size,
             halo=halo,
             global_patch=global_patch,
+            fuse=fuse,
             **kwargs,
         )
         self.loss_region = self.bbox_head.loss_region
         strides, radius = self.bbox_head.strides, self.bbox_head.radius
         check_strides(patch_size, halo, strides)
         self.stride = max(strides)
+        if self.frames is not None:
+            self.frames.check_levels(self.bbox_head.regress_ranges)
         if patch_size // max(strides) < radius:
             raise ValueError(
                 f'a patch of {patch_size} px has {patch_size // max(strides)} cell(s) a side at '
@@ -102,8 +107,8 @@ class PatchDetector(BasePatchDetector):
 
     def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch[FCOSTargets]:
         """Cut the images (C, H, W) of a training batch and assign its labels to points."""
-        batch = self.cut_images(inputs)
-        return batch.with_targets(self.bbox_head.prepare(batch, data_samples))
+        batch, local, large = self.cut_frames(inputs, data_samples)
+        return batch.with_targets(self.bbox_head.prepare(batch, local, large))
 
     def patch_losses(
         self,
@@ -119,22 +124,37 @@ class PatchDetector(BasePatchDetector):
         )
         return losses
 
+    def global_losses(
+        self, batch: PatchBatch[FCOSTargets], global_features: Features, patches: Tensor
+    ) -> dict[str, Tensor]:
+        """Losses of the global patches' own objects, the share that S patches stand for."""
+        if self.frames is None:
+            return {}
+        losses: dict[str, Tensor] = self.bbox_head.global_losses(
+            batch, global_features, self.shares(batch, patches)
+        )
+        return losses
+
     def detect(
         self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool
     ) -> InstanceData:
         """Detections in a batch of one image."""
-        found: InstanceData = self.bbox_head.predict_image(batch, self._maps(batch), meta, rescale)
+        maps, global_features = self._maps(batch)
+        global_maps = None
+        if self.frames is not None and global_features is not None:
+            global_maps = self.bbox_head.global_maps(global_features)
+        found: InstanceData = self.bbox_head.predict_image(batch, maps, meta, rescale, global_maps)
         return found
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """Raw maps of theta2 at every patch (mode ``'tensor'``)."""
-        return self._maps(self.cut_images(batch_inputs))
+        return self._maps(self.cut_images(batch_inputs))[0]
 
     @torch.no_grad()
-    def _maps(self, batch: PatchBatch[object]) -> Any:
-        """The maps of theta2 at every patch."""
-        parts = [
-            self.bbox_head.maps(batch, latent, global_features, patches)
-            for latent, global_features, patches in self.sweep(batch)
-        ]
-        return tuple([torch.cat(level) for level in zip(*kind)] for kind in zip(*parts))
+    def _maps(self, batch: PatchBatch[object]) -> tuple[Any, Features | None]:
+        """The maps of theta2 at every patch, and the features of the global patches."""
+        parts, global_features = [], None
+        for latent, global_features, patches in self.sweep(batch):
+            parts.append(self.bbox_head.maps(batch, latent, global_features, patches))
+        maps = tuple([torch.cat(level) for level in zip(*kind)] for kind in zip(*parts))
+        return maps, global_features

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmpatch.models.dense_heads.shapes import with_shapes
-from mmpatch.models.operators import with_portable_nms
+from mmpatch.models.frames import Samples, from_global_patch
+from mmpatch.models.operators import nms_by_class, with_portable_nms
 from mmpatch.models.protocol import LossScope, Sums
 from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
@@ -20,8 +22,13 @@ from mmpatch.registry import MODELS
 
 from .base_patch_detector import BasePatchDetector
 
-#: The data samples of a batch's images.
-Samples = Sequence[Any]
+
+@dataclass(frozen=True)
+class StitchedTargets:
+    """Data samples with what the patches of the B images learn, and what the B global patches do."""
+
+    images: Samples
+    global_patches: Samples = ()
 
 
 @MODELS.register_module()
@@ -29,8 +36,8 @@ class PatchStitchedDetector(BasePatchDetector):
     """Any dense head of mmdet, such as RetinaNet's, YOLOX's or CenterNet's, patch by patch.
 
     theta1 is the backbone and the neck. Its features are put side by side. theta2 is an aggregator,
-    shared by all levels, that fuses the global patch's features, and the head as it is. All maps of
-    an image, and what the head keeps for its backward pass, are in memory at once.
+    shared by all levels, and the head as it is. All maps of an image, and what the head keeps for its
+    backward pass, are in memory at once. The global patch is one more image for the head.
 
     Args:
         backbone, neck, train_cfg, test_cfg, data_preprocessor, init_cfg: As in
@@ -38,7 +45,8 @@ class PatchStitchedDetector(BasePatchDetector):
         bbox_head: Any dense head of mmdet with ``in_channels``.
         aggregator: Settings of the aggregator besides ``channels`` and ``global_patch``;
             :class:`ConvAggregator` without ReLU by default.
-        patch_size, halo, stride, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
+        global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
+        patch_size, halo, stride, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
     """
 
@@ -51,19 +59,23 @@ class PatchStitchedDetector(BasePatchDetector):
         bbox_head: dict[str, Any] | None = None,
         *args: Any,
         global_patch: bool = True,
+        fuse: bool = False,
         aggregator: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         head = dict(bbox_head or {})
-        super().__init__(backbone, neck, head, *args, global_patch=global_patch, **kwargs)
+        super().__init__(
+            backbone, neck, head, *args, global_patch=global_patch, fuse=fuse, **kwargs
+        )
         if self.bbox_head.test_cfg is not None:
             self.bbox_head.test_cfg = with_portable_nms(self.bbox_head.test_cfg)
+        self.fuse = global_patch and fuse
         self.aggregator = MODELS.build(
             dict(
                 type='mmpatch.ConvAggregator',
                 relu=False,
                 channels=head['in_channels'],
-                global_patch=global_patch,
+                global_patch=global_patch and fuse,
             )
             | (aggregator or {})
         )
@@ -86,10 +98,12 @@ class PatchStitchedDetector(BasePatchDetector):
             )
         return features
 
-    def cut(self, inputs: Sequence[Tensor], data_samples: Samples) -> PatchBatch[Samples]:
+    def cut(self, inputs: Sequence[Tensor], data_samples: Samples) -> PatchBatch[StitchedTargets]:
         """Cut the images (C, H, W) of a training batch."""
-        batch = self.cut_images(inputs)
-        return batch.with_targets(_with_batch_shape(batch, data_samples))
+        batch, local, large = self.cut_frames(inputs, data_samples)
+        return batch.with_targets(
+            StitchedTargets(_with_batch_shape(batch, local), _as_global_patches(batch, large))
+        )
 
     def maps(
         self,
@@ -128,7 +142,7 @@ class PatchStitchedDetector(BasePatchDetector):
         """The fused map of one image and level, (1, D, H_l, W_l)."""
         patches, grid = batch.of_image(image), batch.grids[image]
         local, global_maps = latent.windows(level, patches), None
-        if global_features is not None:
+        if self.fuse and global_features is not None:
             h, w = local.shape[-2:]
             windows = global_windows(global_features[level], batch, patches, (h, w), 0)
             global_maps = grid.merge(windows, crop=False)[None]
@@ -137,7 +151,7 @@ class PatchStitchedDetector(BasePatchDetector):
 
     def patch_losses(
         self,
-        batch: PatchBatch[Samples],
+        batch: PatchBatch[StitchedTargets],
         latent: Latent,
         global_features: Features | None,
         patches: Tensor,
@@ -147,29 +161,55 @@ class PatchStitchedDetector(BasePatchDetector):
         images = batch.images_of(patches).tolist()
         maps = self.maps(batch, latent, global_features, images)
         losses: dict[str, Tensor] = self.bbox_head.loss(
-            tuple(maps), [batch.targets[image] for image in images]
+            tuple(maps), [batch.targets.images[image] for image in images]
         )
         return losses
+
+    def global_losses(
+        self, batch: PatchBatch[StitchedTargets], global_features: Features, patches: Tensor
+    ) -> dict[str, Tensor]:
+        """The head's losses of the global patches of the images that S patches belong to."""
+        if self.frames is None:
+            return {}
+        images = batch.images_of(patches).tolist()
+        losses: dict[str, Any] = self.bbox_head.loss(
+            tuple(level[images] for level in global_features),
+            [batch.targets.global_patches[image] for image in images],
+        )
+        return {name.replace('loss', 'loss_global', 1): value for name, value in losses.items()}
 
     def detect(
         self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool
     ) -> InstanceData:
         """Detections in a batch of one image."""
-        samples = _with_batch_shape(batch, [DetDataSample(metainfo=meta)])
-        found: list[InstanceData] = self.bbox_head.predict(
-            tuple(self._maps(batch)), samples, rescale=rescale
+        sample, maps, global_features = DetDataSample(metainfo=meta), *self._maps(batch)
+        found: InstanceData
+        large: InstanceData
+        (found,) = self.bbox_head.predict(
+            tuple(maps), _with_batch_shape(batch, [sample]), rescale=rescale
         )
-        return found[0]
+        if self.frames is None or global_features is None:
+            return found
+        (large,) = self.bbox_head.predict(
+            global_features, _as_global_patches(batch, [sample]), rescale=False
+        )
+        large = from_global_patch(batch.grids[0], large)
+        if rescale:
+            large.bboxes /= large.bboxes.new_tensor(meta['scale_factor']).repeat(2)
+        overlap = self.test_cfg.get('nms', {}).get('iou_threshold', 0.5)
+        return nms_by_class(
+            InstanceData.cat([found, large]), overlap, self.test_cfg.get('max_per_img', -1)
+        )
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """What the head gives for the fused maps (mode ``'tensor'``)."""
-        return self.bbox_head(tuple(self._maps(self.cut_images(batch_inputs))))
+        return self.bbox_head(tuple(self._maps(self.cut_images(batch_inputs))[0]))
 
     @torch.no_grad()
-    def _maps(self, batch: PatchBatch[object]) -> list[Tensor]:
-        """Fused maps of all images of a batch."""
+    def _maps(self, batch: PatchBatch[object]) -> tuple[list[Tensor], Features | None]:
+        """Fused maps of all images of a batch, and the features of the global patches."""
         ((latent, global_features, _),) = self.sweep(batch)
-        return self.maps(batch, latent, global_features, range(batch.num_images))
+        return self.maps(batch, latent, global_features, range(batch.num_images)), global_features
 
 
 def _with_batch_shape(batch: PatchBatch[object], samples: Samples) -> Samples:
@@ -177,3 +217,11 @@ def _with_batch_shape(batch: PatchBatch[object], samples: Samples) -> Samples:
     height = max(grid.rows for grid in batch.grids) * batch.patch_size
     width = max(grid.cols for grid in batch.grids) * batch.patch_size
     return [with_shapes(sample, (height, width)) for sample in samples]
+
+
+def _as_global_patches(batch: PatchBatch[object], samples: Samples) -> Samples:
+    """The data samples, with the sizes of the global patches of their images."""
+    shaped = [with_shapes(sample, (batch.patch_size, batch.patch_size)) for sample in samples]
+    for grid, sample in zip(batch.grids, shaped):
+        sample.set_metainfo(dict(img_shape=grid.global_size))
+    return shaped

@@ -150,7 +150,7 @@ def test_one_patch_gives_the_predictions_of_stock_fcos(height: int, width: int) 
 
 
 def test_windows_of_theta2_equal_theta2_on_the_stitched_map() -> None:
-    model = build_detector(patch_size=64).eval()
+    model = build_detector(patch_size=64, fuse=True).eval()
     head, count = model.bbox_head, len(STRIDES)
     batch = model.cut_images([image(200, 150)])
     grid = batch.grids[0]
@@ -174,8 +174,9 @@ def test_windows_of_theta2_equal_theta2_on_the_stitched_map() -> None:
 def resized_to_padded_image(feature: Tensor, grid: Any, stride: int) -> Tensor:
     """A global map, resized to the image and continued by its border into the padding."""
     rows, cols = (n * grid.patch_size // stride for n in (grid.rows, grid.cols))
-    ys = (torch.arange(rows) + 0.5) * stride / grid.height * 2 - 1
-    xs = (torch.arange(cols) + 0.5) * stride / grid.width * 2 - 1
+    height, width = (grid.patch_size / scale for scale in grid.global_scale)
+    ys = (torch.arange(rows) + 0.5) * stride / height * 2 - 1
+    xs = (torch.arange(cols) + 0.5) * stride / width * 2 - 1
     places = torch.stack(torch.meshgrid(xs, ys, indexing='xy'), dim=-1)[None].to(feature)
     return F.grid_sample(feature, places, padding_mode='border', align_corners=False)
 
@@ -262,7 +263,7 @@ def test_every_parameter_gets_a_finite_gradient(objects: int) -> None:
 
 
 def test_theta1_learns_from_local_and_from_global_patches() -> None:
-    model = build_detector(patch_size=64)
+    model = build_detector(patch_size=64, fuse=True)
     batch = model.cut([image(130, 100)], [sample(130, 100)])
     latent, everything = Latent.fill(batch, model.encode, 4), torch.arange(batch.num_patches)
     chosen = torch.tensor([0])

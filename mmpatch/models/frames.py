@@ -1,0 +1,170 @@
+"""Which objects the patches learn, and which the global patch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmpatch.patching import PatchBatch, PatchGrid
+
+#: The data samples of a batch's images.
+Samples = Sequence[Any]
+
+
+class FrameSplit:
+    """Gives every object to the frame that sees it best: a patch, or the global patch.
+
+    An object is measured by the longer side of its box. The global patch learns it if it covers
+    enough cells of the finest feature level there. Patches learn it if it is a good deal shorter
+    than a patch. An object that is too long for a patch and too small in the global patch stays with
+    the patches, so none is lost. An object between the two limits belongs to both frames.
+
+    Args:
+        patch_size: Side P of a patch [px].
+        stride: Finest stride of the feature levels [px].
+        min_cells: Cells of the finest level that the shortest object of the global patch covers.
+        max_share: Longest object of the patches, as a share of P.
+
+    Raises:
+        ValueError: If one of them is not positive.
+    """
+
+    def __init__(
+        self, patch_size: int, stride: int, min_cells: float = 3.0, max_share: float = 0.75
+    ) -> None:
+        if min(patch_size, stride, min_cells, max_share) <= 0:
+            raise ValueError(
+                'global_frame needs a positive stride, min_cells and max_share, got '
+                f'{stride}, {min_cells} and {max_share}: min_cells counts cells of the finest '
+                'feature level, max_share is a share of the patch size'
+            )
+        self.patch_size = patch_size
+        self.stride = stride
+        self.min_cells = min_cells
+        self.max_share = max_share
+
+    def check_levels(self, regress_ranges: Sequence[tuple[float, float]]) -> None:
+        """Check that the feature levels reach as far as the frames need.
+
+        Args:
+            regress_ranges: Distances from a point to the sides of its box that each level learns
+                [px]. A level learns boxes of up to twice that length.
+
+        Raises:
+            ValueError: If objects of some sizes would belong to no frame.
+        """
+        longest = 2 * max(end for _, end in regress_ranges)
+        if longest < self.patch_size:
+            raise ValueError(
+                f'regress_ranges end at {longest / 2:g} px, so no level learns boxes longer than '
+                f'{longest:g} px, but boxes in the global patch are up to {self.patch_size} px long '
+                '(patch_size). Objects of these sizes would belong to no frame: let the last range '
+                'end at 1e8'
+            )
+
+    def limits(self, grid: PatchGrid) -> tuple[float, float]:
+        """Shortest object of the global patch and longest of the patches, in an image's pixels.
+
+        Args:
+            grid: The image's grid.
+        """
+        shortest = self.min_cells * self.stride / min(grid.global_scale)
+        return shortest, max(self.max_share * self.patch_size, shortest)
+
+    def __call__(self, batch: PatchBatch[object], samples: Samples) -> tuple[Samples, Samples]:
+        """Share the objects of a batch out.
+
+        Args:
+            batch: The images.
+            samples: Their data samples.
+
+        Returns:
+            Data samples of the images with what their patches learn, and data samples of the global
+            patches, in their coordinates, with what these learn. Both keep all ignored regions.
+        """
+        local, large = [], []
+        for grid, sample in zip(batch.grids, samples):
+            shortest, longest = self.limits(grid)
+            objects, ignored = sample.gt_instances, sample.get('ignored_instances')
+            sides = _longer_sides(objects)
+            local.append(_with_instances(sample, objects[sides <= longest], ignored))
+            found = _scaled(objects[sides >= shortest], grid.global_scale)
+            regions = None if ignored is None else _scaled(ignored, grid.global_scale)
+            large.append(_with_instances(sample, found, regions))
+        return local, large
+
+
+#: How far the scale of a global patch in prediction may lie beyond those of the training.
+SCALE_TOLERANCE = 1.5
+
+
+class SeenScales(nn.Module):
+    """Remembers how much training shrank images to their global patches; saved in checkpoints.
+
+    Attributes:
+        range: Smallest and largest scale so far, (2,).
+    """
+
+    range: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer('range', torch.tensor([float('inf'), 0.0]))
+        self._warned = False
+
+    def note(self, grids: Sequence[PatchGrid]) -> None:
+        """Remember the scales of training images."""
+        scales = self.range.new_tensor([max(grid.global_scale) for grid in grids])
+        self.range[0] = torch.minimum(self.range[0], scales.min())
+        self.range[1] = torch.maximum(self.range[1], scales.max())
+
+    def check(self, grid: PatchGrid) -> None:
+        """Warn, once, of an image whose objects have other sizes in the global patch than ever seen."""
+        scale, (low, high) = max(grid.global_scale), self.range.tolist()
+        if self._warned or high == 0 or low / SCALE_TOLERANCE <= scale <= high * SCALE_TOLERANCE:
+            return
+        self._warned = True
+        print_log(
+            f'an image of {grid.height} x {grid.width} px is scaled by {scale:.3g} to its global '
+            f'patch, but training scaled by {low:.3g} to {high:.3g}: objects have other sizes there '
+            'than those learnt. Train on crops of about the size of the images that you predict '
+            "(RandomCrop with crop_type='absolute_range'), or predict images of the size of the crops",
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
+def from_global_patch(grid: PatchGrid, found: InstanceData) -> InstanceData:
+    """Detections in a global patch, in coordinates of the image and clipped to it."""
+    height, width = grid.global_scale
+    found = _scaled(found, (1 / height, 1 / width))
+    found.bboxes[:, 0::2].clamp_(0, grid.width)
+    found.bboxes[:, 1::2].clamp_(0, grid.height)
+    return found
+
+
+def _longer_sides(instances: InstanceData) -> Tensor:
+    boxes: Tensor = instances.bboxes
+    return (boxes[:, 2:] - boxes[:, :2]).amax(dim=1)
+
+
+def _scaled(instances: InstanceData, scale: tuple[float, float]) -> InstanceData:
+    """Instances with boxes times a scale (y, x)."""
+    scaled = instances[:]
+    scaled.bboxes = scaled.bboxes * scaled.bboxes.new_tensor(scale).flip(0).repeat(2)
+    return scaled
+
+
+def _with_instances(sample: Any, objects: InstanceData, ignored: InstanceData | None) -> Any:
+    """A copy of a data sample with other objects and ignored regions."""
+    other = sample.clone()
+    other.gt_instances = objects
+    if ignored is not None:
+        other.ignored_instances = ignored
+    return other
