@@ -137,8 +137,8 @@ TASKS = (
 )
 
 #: Sizes (H, W) [px] next to multiples of the patches' 64 px: a fine cell of 8 px more and less, a
-#: coarse one of 32 px, and a pixel.
-BORDER_SIZES = ((136, 120), (160, 96), (129, 127))
+#: pixel more, and a coarse cell of 32 px.
+BORDER_SIZES = ((136, 120), (65, 96))
 _SAMPLES: dict[str, Callable[[int, int, int], Any]] = {
     'detection': lambda height, width, i: tiny_detector.sample(height, width, 3, seed=i),
     'segmentation': lambda height, width, i: tiny_segmentor.sample(height, width, seed=i),
