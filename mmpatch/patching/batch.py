@@ -153,19 +153,18 @@ class PatchBatch(Generic[Targets]):
         side = self.window_size
         first = as_computable(self.images[0][:, :1, :1])
         windows = first.new_zeros((len(indices), first.shape[0], side, side))
-        pads = []
+        sizes = []
         for window, index in zip(windows, indices.tolist()):
-            image = int(self.image_index[index])
-            rows, cols, pad = self.grids[image].window(int(self.places[index]))
-            left, right, top, bottom = pad
-            window[:, top : side - bottom, left : side - right] = self.images[image][:, rows, cols]
-            pads.append(pad)
+            grid, place = self.grid_of(index)
+            rows, cols = grid.window(place)
+            height, width = rows.stop - rows.start, cols.stop - cols.start
+            image = self.images[int(self.image_index[index])]
+            window[:, :height, :width] = image[:, rows, cols]
+            sizes.append((height, width))
         inputs = self.to_input(windows)
-        for patch, (left, right, top, bottom) in zip(inputs, pads):
-            patch[:, :top] = 0
-            patch[:, side - bottom :] = 0
-            patch[:, :, :left] = 0
-            patch[:, :, side - right :] = 0
+        for patch, (height, width) in zip(inputs, sizes):
+            patch[:, height:] = 0
+            patch[:, :, width:] = 0
         return inputs
 
     def crop(self, indices: Tensor, features: Features) -> Features:

@@ -16,13 +16,12 @@ NEIGHBOURHOOD = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 class PatchGrid:
     """The m x n non-overlapping patches of side P that cover an image, and the window of each.
 
-    The *window* of a patch is what theta1 reads for it, of side Q = P + 2 halo. It has the patch in
-    its middle, but for one rule: a window stays inside the image. At the border it is moved inwards
-    by whole strides, and the patch lies off its middle by as much. So theta1 sees the border of the
-    image where it would see it in the whole image.
+    theta1 reads the *window* of a patch: a square of side Q = P + 2 halo with the patch in its middle.
+    At the border of the image the window is moved inwards by whole strides, so that theta1 finds the
+    border where it is in the whole image. The patch then lies off the middle of its window.
 
-    Only the last stride that the image fills partly, and what an image smaller than a window leaves
-    of it, lie beyond the image. They read as zero.
+    Zeros are read in two places only, at the right and at the bottom: up to the next whole stride,
+    and where the image is smaller than a window.
 
     Args:
         height: Height of the image [px].
@@ -97,38 +96,33 @@ class PatchGrid:
         xs = torch.arange(self.cols) * self.patch_size
         return torch.cartesian_prod(ys, xs).reshape(-1, 2)
 
-    def window(self, index: int) -> tuple[slice, slice, tuple[int, int, int, int]]:
+    def window(self, index: int) -> tuple[slice, slice]:
         """The part of the image that the window of a patch covers.
 
         Args:
             index: Number of the patch, 0 <= index < N.
 
         Returns:
-            Row slice and column slice into the image, and how many pixels of the window lie
-            outside of it as (left, right, top, bottom), the order of ``torch.nn.functional.pad``.
+            Rows and columns of the image, at most Q each; what is missing lies below and to the
+            right of the image.
         """
-        row, col = divmod(index, self.cols)
-        above, before = self.margin(index)
-        top, left = row * self.patch_size - above, col * self.patch_size - before
-        side = self.window_size
-        y0, y1 = max(top, 0), min(top + side, self.height)
-        x0, x1 = max(left, 0), min(left + side, self.width)
-        outside = (x0 - left, left + side - x1, y0 - top, top + side - y1)
-        return slice(y0, y1), slice(x0, x1), outside
-
-    def margin(self, index: int) -> tuple[int, int]:
-        """Where a patch starts in its window, (y, x) [px]."""
         if not 0 <= index < self.num_patches:
             raise IndexError(f'patch {index} of a grid of {self.num_patches}')
         row, col = divmod(index, self.cols)
-        return self._margin(row, self.height), self._margin(col, self.width)
+        return self._window(row, self.height), self._window(col, self.width)
 
-    def _margin(self, place: int, length: int) -> int:
-        """The same along one axis, for the patch at a place of it; ``length`` is the image's side."""
-        patch = place * self.patch_size
-        end = -(-length // self.stride) * self.stride  # of the image, in whole strides
-        last = max(end - self.window_size, 0)
-        return patch - min(max(patch - self.halo, 0), last)
+    def _window(self, place: int, length: int) -> slice:
+        """The window of the patch at some place along one axis of the image."""
+        whole_strides = -(-length // self.stride) * self.stride
+        last = max(whole_strides - self.window_size, 0)
+        start = min(max(place * self.patch_size - self.halo, 0), last)
+        return slice(start, min(start + self.window_size, length))
+
+    def margin(self, index: int) -> tuple[int, int]:
+        """Where a patch starts in its window, (y, x) [px]."""
+        rows, cols = self.window(index)
+        row, col = divmod(index, self.cols)
+        return row * self.patch_size - rows.start, col * self.patch_size - cols.start
 
     def split(self, image: Tensor) -> Tensor:
         """Cut an image (C, H, W) into its windows (N, C, Q, Q), zeros outside the image.
@@ -145,8 +139,10 @@ class PatchGrid:
             )
         windows = []
         for index in range(self.num_patches):
-            rows, cols, outside = self.window(index)
-            windows.append(F.pad(image[:, rows, cols], outside))
+            rows, cols = self.window(index)
+            part = image[:, rows, cols]
+            missing = (0, self.window_size - part.shape[2], 0, self.window_size - part.shape[1])
+            windows.append(F.pad(part, missing))
         return torch.stack(windows)
 
     def crop(self, index: int, feature: Tensor) -> Tensor:
@@ -157,14 +153,14 @@ class PatchGrid:
             feature: (D, q, q), a map of its window. Cells have Q / q px, a divisor of the stride.
 
         Returns:
-            (D, h, w); zeros for cells of the patch that lie beyond the window, and so beyond the
-            image.
+            (D, h, w); zeros for cells beyond the window, which lie beyond the image.
         """
         length = feature.shape[-1]
         y, x = (margin * length // self.window_size for margin in self.margin(index))
         cells = self.patch_size * length // self.window_size
         inside = feature[:, y : y + cells, x : x + cells]
-        return F.pad(inside, (0, cells - inside.shape[2], 0, cells - inside.shape[1]))
+        missing = (0, cells - inside.shape[2], 0, cells - inside.shape[1])
+        return F.pad(inside, missing) if any(missing) else inside
 
     def merge(self, patches: Tensor, *, crop: bool = True) -> Tensor:
         """Put per-patch maps (N, D, h, w) back in place.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -131,6 +131,26 @@ TASKS = (
             dict(theta2=tiny_classifier.BACKBONE),
             dict(theta2=tiny_classifier.BACKBONE, fusion='concat'),
             dict(theta2=None),
+            dict(halo=32),
         ),
     ),
 )
+
+#: Sizes (H, W) [px] next to multiples of the patches' 64 px: a fine cell of 8 px more and less, a
+#: pixel more, and a coarse cell of 32 px.
+BORDER_SIZES = ((136, 120), (65, 96))
+_SAMPLES: dict[str, Callable[[int, int, int], Any]] = {
+    'detection': lambda height, width, i: tiny_detector.sample(height, width, 3, seed=i),
+    'segmentation': lambda height, width, i: tiny_segmentor.sample(height, width, seed=i),
+    'classification': lambda height, width, i: tiny_classifier.sample(i),
+}
+
+
+def with_sizes(task: Task, sizes: Sequence[tuple[int, int]] = BORDER_SIZES) -> Task:
+    """One of :data:`TASKS` with one image of each size (H, W) [px]."""
+    sample = _SAMPLES[task.name]
+    return replace(
+        task,
+        images=lambda: [tiny_detector.image(*size, seed=i) for i, size in enumerate(sizes)],
+        samples=lambda: [sample(*size, i) for i, size in enumerate(sizes)],
+    )

@@ -177,9 +177,9 @@ def _overview(draws: Draws) -> NDArray[Any]:
     marks = 'grid with the numbers of the patches, objects in cyan'
     if draws.grid.halo:
         middle = draws.grid.rows // 2 * draws.grid.cols + draws.grid.cols // 2
-        corner = cells[middle, :2] - draws.grid.margin(middle)[::-1]
-        window = np.concatenate([corner, corner + draws.grid.window_size])
-        canvas.boxes(window[None], [HALO], 3)
+        rows, cols = draws.grid.window(middle)
+        window = np.array([[cols.start, rows.start, cols.stop, rows.stop]])
+        canvas.boxes(window, [HALO], 3)
         marks += f', the window read for patch {middle} in pink'
     if _has_padding(draws.grid):
         marks += ', padding in grey'

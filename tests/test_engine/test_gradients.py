@@ -14,7 +14,7 @@ from mmpatch.engine.gradients import ExactGradient, SampledGradient
 from mmpatch.engine.gradients.retry import is_out_of_memory
 from mmpatch.models.norms import without_statistics
 from mmpatch.patching import ChunkOrder, Latent, PatchStore
-from mmpatch.testing.tasks import TASKS, Task, passes_of
+from mmpatch.testing.tasks import TASKS, Task, passes_of, with_sizes
 from mmpatch.testing.tiny_detector import gradients
 
 VARIANTS = [
@@ -80,6 +80,15 @@ def test_sampled_with_rate_one_is_exact(task: Task, variant: dict[str, Any]) -> 
     expected_losses, expected = run(ExactGradient(2), task, model)
     assert_equal(found, expected)
     torch.testing.assert_close(logged['loss'], expected_losses['loss'], rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize('task', TASKS, ids=str)
+@pytest.mark.parametrize('halo', [0, 32])
+def test_images_that_end_next_to_a_border_of_patches(task: Task, halo: int) -> None:
+    model, task = task.build(halo=halo), with_sizes(task)
+    _, expected = autograd(task, model)
+    assert_equal(run(ExactGradient(3), task, model)[1], expected)
+    assert_equal(run(SampledGradient(), task, model)[1], expected)
 
 
 @pytest.mark.parametrize(('task', 'variant'), VARIANTS)

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mmpatch.engine.gradients import ExactGradient, build_gradient
 from mmpatch.models.classifiers import background, grid_network
 from mmpatch.patching import Latent
-from mmpatch.testing.tasks import Task, passes_of
+from mmpatch.testing import shallow_detector  # noqa: F401  registers a backbone
+from mmpatch.testing.tasks import BORDER_SIZES, Task, passes_of
 from mmpatch.testing.tiny_classifier import (
     BACKBONE,
     CNN,
@@ -27,18 +29,22 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def stock_inputs(model: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Normalised and padded with zeros to one patch of 64 px."""
     x = pixels[None].flip(1).double()
     mean, std = model.data_preprocessor.mean, model.data_preprocessor.std
-    return (x - mean) / std
+    return F.pad((x - mean) / std, (0, 64 - x.shape[3], 0, 64 - x.shape[2]))
 
 
-def test_one_patch_is_the_stock_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(('height', 'width'), [(64, 64), (64, 33), (32, 64)])
+def test_one_patch_is_the_stock_classifier(
+    height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Loss, gradients and scores, with the average as theta2."""
     monkeypatch.setattr(torch.Tensor, 'float', torch.Tensor.double)
     ours = build_classifier(theta2=None, global_patch=False).train()
     stock = build(stock_classifier_cfg()).train()
     stock.load_state_dict(ours.state_dict())
-    pixels = image(64, 64)
+    pixels = image(height, width)
     losses = [
         ours.loss([pixels], [sample(3)])['loss'],
         stock.loss(stock_inputs(stock, pixels), [sample(3)])['loss'],
@@ -71,10 +77,39 @@ def test_images_of_all_sizes_at_once(theta2: Any, fusion: str) -> None:
     assert torch.allclose(*losses, atol=1e-6)
 
 
-def test_chunks_change_nothing() -> None:
-    models = [build_classifier(chunk_size=chunk).eval() for chunk in (1, 7)]
-    scores = [m.predict([image(130, 300)])[0].pred_score for m in models]
+@pytest.mark.parametrize('halo', [0, 32])
+@pytest.mark.parametrize('size', [(130, 300), *BORDER_SIZES])
+def test_chunks_change_nothing(size: tuple[int, int], halo: int) -> None:
+    models = [build_classifier(chunk_size=chunk, halo=halo).eval() for chunk in (1, 7)]
+    scores = [m.predict([image(*size)])[0].pred_score for m in models]
     assert relative(*scores) < 1e-9
+
+
+@pytest.mark.parametrize('size', [(160, 97), (136, 120), (129, 127), (224, 200)])
+def test_with_enough_halo_entries_are_means_over_the_whole_image(size: tuple[int, int]) -> None:
+    """A shallow backbone without norms, on the image padded to whole strides of 32 px only."""
+    shallow = dict(type='mmdet.ShallowBackbone')
+    model = build_classifier(backbone=shallow, global_patch=False, halo=32).eval()
+    pixels = image(*size)
+    batch = model.cut_images([pixels])
+    padding = (0, -size[1] % 32, 0, -size[0] % 32)
+    with torch.no_grad():
+        (found,) = model.encode(batch, batch.all_patches)
+        whole = model.backbone(F.pad(batch.to_input(pixels[None]), padding))[-1]
+    grid = batch.grids[0]
+    beyond = (0, grid.cols * 2 - whole.shape[3], 0, grid.rows * 2 - whole.shape[2])
+    expected = F.avg_pool2d(F.pad(whole, beyond), 2)[0]
+    assert relative(grid.merge(found, crop=False), expected) < 1e-9
+
+
+def test_vectors_of_a_backbone_describe_the_window() -> None:
+    model = build_classifier(neck=None, double=False).eval()
+    backbone = model.backbone.forward
+    model.backbone.forward = lambda x: (backbone(x)[-1].amax(dim=(2, 3)),)
+    batch = model.cut_images([image(130, 100)])
+    (found,) = model.encode(batch, batch.all_patches)
+    windows = model.backbone(batch.read(batch.all_patches))[-1]
+    assert torch.equal(found[:, :, 0, 0], windows)
 
 
 def test_the_fill_is_what_evaluation_computes() -> None:
@@ -172,8 +207,6 @@ def test_labels_that_are_no_class() -> None:
 def test_settings_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="fusion must be 'add' or 'concat', got 'mul'"):
         build_classifier(fusion='mul')
-    with pytest.raises(ValueError, match='set halo=0'):
-        build_classifier(halo=32)
     with pytest.raises(ValueError, match='num_layers must be at least 1'):
         build_classifier(theta2={**CNN, 'num_layers': 0})
     model = build_classifier(aggregator={**CNN, 'in_channels': 9}).train()

@@ -57,12 +57,38 @@ def test_global_patches_keep_the_aspect_ratio() -> None:
     assert (found[:, :4] == 101).all() and (found[:, 4:] == 0).all()
 
 
-def test_crop_leaves_the_features_of_the_patch() -> None:
-    images = [torch.rand(3, 40, 24), torch.rand(3, 16, 16)]
-    with_halo, without = PatchBatch(images, 8, halo=4), PatchBatch(images, 8)
-    chosen = torch.tensor([0, 7, 14, 15])
-    got = with_halo.crop(chosen, (F.avg_pool2d(with_halo.read(chosen), 4),))
-    assert torch.equal(got[0], F.avg_pool2d(without.read(chosen), 4))
+@pytest.mark.parametrize('halo', [0, 4, 8])
+@pytest.mark.parametrize(('height', 'width'), [(40, 24), (39, 25), (36, 20), (33, 23), (34, 17)])
+def test_crop_leaves_the_features_of_the_patch(height: int, width: int, halo: int) -> None:
+    images = [torch.rand(3, height, width), torch.rand(3, 16, 15), torch.rand(3, 3, 9)]
+    batch = PatchBatch(images, 8, halo, stride=4)
+    chosen = torch.tensor([0, 7, 14, 15, 18, 19, 20])
+    got = batch.crop(chosen, (F.avg_pool2d(batch.read(chosen), 4),))[0]
+    for feature, index in zip(got, chosen.tolist()):
+        image = images[int(batch.image_index[index])]
+        y, x = batch.origins[index].tolist()
+        patch = F.pad(image, (0, 8, 0, 8))[:, y : y + 8, x : x + 8]
+        torch.testing.assert_close(feature, F.avg_pool2d(patch, 4))
+
+
+def test_crop_copies_only_where_it_has_to() -> None:
+    batch = PatchBatch([torch.rand(3, 20, 15)], 8, stride=4)
+    features = (torch.rand(2, 5, 2, 2),)
+    assert batch.crop(torch.tensor([0, 3]), features) is features  # one px of padding is no cell
+    (found,) = batch.crop(torch.tensor([0, 5]), features)
+    assert torch.equal(found[0], features[0][0])
+    assert torch.equal(found[1, :, 0], features[0][1, :, 1]) and not found[1, :, 1].any()
+
+
+@pytest.mark.parametrize(('stride', 'needed'), [(4, 24), (8, 24), (2, 24)])
+def test_cells_larger_than_the_stride(stride: int, needed: int) -> None:
+    """Also where no window is moved: training on whole patches would hide it until prediction."""
+    batch = PatchBatch([torch.rand(3, 48, 48)], 24, stride=stride)
+    levels = torch.rand(1, 5, 3, 3), torch.rand(1, 5, 1, 1)
+    with pytest.raises(
+        ValueError, match=rf'windows of 24 px into maps of \[1, 3\] .*set stride={needed} in'
+    ):
+        batch.crop(torch.tensor([0]), levels)
 
 
 @pytest.mark.parametrize(

@@ -4,23 +4,59 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mmpatch.patching import PatchGrid
 
+#: Multiples of 32 px; a pixel, a cell of 8 px and one of 32 px more and less; less than a patch.
+SIZES = [(64, 64), (65, 95), (72, 88), (96, 160), (31, 200), (32, 32), (7, 5), (100, 33)]
 
-@pytest.mark.parametrize(
-    ('height', 'width', 'patch'),
-    [(64, 64, 32), (65, 97, 32), (31, 200, 32), (32, 32, 32), (7, 5, 16), (100, 33, 1)],
-)
-def test_merge_inverts_split(height: int, width: int, patch: int) -> None:
-    image = torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
-    grid = PatchGrid(height, width, patch)
-    patches = grid.split(image)
+
+@pytest.mark.parametrize('stride', [1, 8, 32])
+@pytest.mark.parametrize('halo', [0, 32])
+@pytest.mark.parametrize('patch', [32, 64])
+@pytest.mark.parametrize(('height', 'width'), SIZES)
+def test_merge_inverts_split(height: int, width: int, patch: int, halo: int, stride: int) -> None:
+    image = torch.randint(1, 256, (3, height, width), dtype=torch.uint8)
+    grid = PatchGrid(height, width, patch, halo, stride)
+    windows = grid.split(image)
+    assert windows.shape == (grid.num_patches, 3, grid.window_size, grid.window_size)
+    patches = torch.stack([grid.crop(i, window) for i, window in enumerate(windows)])
     assert patches.shape == (grid.num_patches, 3, patch, patch)
     assert torch.equal(grid.merge(patches), image)
     whole = grid.merge(patches, crop=False)
     assert whole.shape[1:] == (grid.rows * patch, grid.cols * patch)
     assert whole[:, height:].sum() == 0 and whole[:, :, width:].sum() == 0
+
+
+@pytest.mark.parametrize('stride', [1, 8, 32])
+@pytest.mark.parametrize('halo', [0, 32])
+@pytest.mark.parametrize(('height', 'width'), SIZES)
+def test_a_window_holds_less_than_a_stride_of_padding(
+    height: int, width: int, halo: int, stride: int
+) -> None:
+    """But for images smaller than a window, and no window is moved without need."""
+    grid = PatchGrid(height, width, 32, halo, stride)
+    for index in range(grid.num_patches):
+        places, margins, parts = divmod(index, grid.cols), grid.margin(index), grid.window(index)
+        for place, margin, part, length in zip(places, margins, parts, (height, width)):
+            padding = grid.window_size - (part.stop - part.start)
+            assert margin % stride == 0
+            assert part.start == place * 32 - margin >= 0
+            assert padding < stride or part == slice(0, length)
+            if halo <= place * 32 and place * 32 + 32 + halo <= length:
+                assert margin == halo
+
+
+@pytest.mark.parametrize(('height', 'width'), SIZES)
+@pytest.mark.parametrize('halo', [0, 32])
+def test_cells_of_windows_are_cells_of_the_image(height: int, width: int, halo: int) -> None:
+    image = torch.rand(2, height, width)
+    grid = PatchGrid(height, width, 32, halo, stride=16)
+    maps = F.avg_pool2d(grid.split(image), 8)
+    cropped = torch.stack([grid.crop(i, m) for i, m in enumerate(maps)])
+    padded = F.pad(image, (0, grid.cols * 32 - width, 0, grid.rows * 32 - height))
+    torch.testing.assert_close(grid.merge(cropped, crop=False), F.avg_pool2d(padded, 8))
 
 
 def test_halo_reads_the_pixels_around_a_patch() -> None:
@@ -57,10 +93,12 @@ def test_neighbours() -> None:
 
 
 def test_bad_sizes() -> None:
-    with pytest.raises(ValueError, match='height, width and patch_size >= 1'):
+    with pytest.raises(ValueError, match='height, width, patch_size and stride >= 1'):
         PatchGrid(0, 10, 4)
     with pytest.raises(ValueError, match='halo=-1'):
         PatchGrid(10, 10, 4, halo=-1)
+    with pytest.raises(ValueError, match=r'halo=2 px must be multiples of stride=4 px: choose'):
+        PatchGrid(10, 10, 4, halo=2, stride=4)
     with pytest.raises(ValueError, match='this grid cuts images of 10 x 10 px, got 9 x 10'):
         PatchGrid(10, 10, 4).split(torch.zeros(3, 9, 10))
     with pytest.raises(ValueError, match='expected maps of 9 patches, got 8'):

@@ -8,6 +8,7 @@ from mmpatch.testing.tiny_detector import image
 from mmpatch.visualization.draws_page import (
     DIMMED,
     DRAWN,
+    HALO,
     Draws,
     cells_of,
     draw_draws,
@@ -92,6 +93,17 @@ def test_caption() -> None:
     batch = PatchBatch([image(128, 190)], 64, halo=32)
     [page] = draws_of_batch(batch, [torch.arange(6)], [np.zeros((0, 4))], ['x'])
     assert 'P = 64 px and a halo of 32 px' in page.caption()
+
+
+def test_the_window_is_drawn_where_it_is_read() -> None:
+    """Patch 3 of 2 x 2 is at the border: its window is moved into the image."""
+    grid = PatchGrid(128, 128, 64, halo=16)
+    blank = np.zeros((128, 128, 3), dtype=np.uint8)
+    draws = Draws(blank, None, grid, [np.array([0])], np.zeros((0, 4)), 'x')
+    page = draw_draws(draws)
+    ys, xs = (page == HALO).all(axis=-1).nonzero()
+    scale = 512 / 128  # of the overview
+    assert abs(np.ptp(xs) / scale - 96) < 2 and abs(np.ptp(ys) / scale - 96) < 2
 
 
 def test_a_page_has_room_for_all_panels() -> None:

@@ -34,11 +34,11 @@ class PatchDetector(BasePatchDetector):
             :class:`mmdet.models.SingleStageDetector`.
         bbox_head: :class:`mmpatch.PatchFCOSHead`, or another head that offers its methods.
         global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
-        patch_size, halo, stride, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
 
     Raises:
-        TypeError: If the head cannot be split.
+        TypeError: If the head cannot be split, or a stride is given beside those of the head.
         ValueError: If the strides of the head do not divide the patch size or the halo, or a
             patch has fewer cells on its coarsest level than theta2 reads of its neighbour.
     """
@@ -62,6 +62,8 @@ class PatchDetector(BasePatchDetector):
                 "cannot be split: use 'mmpatch.PatchFCOSHead', or keep your head and set "
                 "model.type='mmpatch.PatchStitchedDetector'"
             )
+        if 'stride' in kwargs:
+            raise TypeError('PatchDetector takes the largest of bbox_head.strides: remove stride')
         super().__init__(
             backbone,
             neck,

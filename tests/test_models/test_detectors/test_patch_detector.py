@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from mmpatch.models.dense_heads import patch_fcos_head
 from mmpatch.patching import Latent
+from mmpatch.testing.shallow_detector import shallow_pair
+from mmpatch.testing.tasks import BORDER_SIZES
 from mmpatch.testing.tiny_detector import (
     STRIDES,
     build_detector,
@@ -39,16 +41,26 @@ def stock_pair(patch_size: int, **head: Any) -> tuple[nn.Module, nn.Module]:
     return ours, stock
 
 
+def as_stock(stock: Any, pictures: list[Tensor], samples: list[Any], training: bool) -> Any:
+    """What stock FCOS reads, padded to one patch of 128 px."""
+    data = dict(inputs=pictures, data_samples=copy.deepcopy(samples))
+    found = stock.data_preprocessor(data, training)
+    height, width = found['inputs'].shape[2:]
+    found['inputs'] = F.pad(found['inputs'], (0, 128 - width, 0, 128 - height))
+    return found
+
+
 @pytest.mark.parametrize('loss_region', ['full', 'sampled'])
 @pytest.mark.parametrize('sampling', [True, False])
+@pytest.mark.parametrize(('height', 'width'), [(128, 128), (128, 97), (96, 128)])
 @pytest.mark.usefixtures('float64_boxes')
-def test_one_patch_gives_the_losses_of_stock_fcos(loss_region: str, sampling: bool) -> None:
+def test_one_patch_gives_the_losses_of_stock_fcos(
+    height: int, width: int, loss_region: str, sampling: bool
+) -> None:
     ours, stock = stock_pair(128, loss_region=loss_region, center_sampling=sampling)
-    pictures = [image(128, 128), image(128, 128, seed=1)]
-    samples = [sample(128, 128, 9), sample(128, 128, 3, seed=1)]
-    expected = stock.data_preprocessor(
-        dict(inputs=pictures, data_samples=copy.deepcopy(samples)), True
-    )
+    pictures = [image(128, 128), image(height, width, seed=1)]
+    samples = [sample(128, 128, 9), sample(height, width, 3, seed=1)]
+    expected = as_stock(stock, pictures, samples, True)
     expected = stock.loss(expected['inputs'].double(), expected['data_samples'])
     got = ours.loss(pictures, samples)
     assert set(got) == set(expected)
@@ -123,10 +135,11 @@ def test_the_normalisers_are_means_over_ranks(monkeypatch: pytest.MonkeyPatch) -
         torch.testing.assert_close(shared[name] * 1.5, value, rtol=1e-6, atol=0)
 
 
-def test_one_patch_gives_the_predictions_of_stock_fcos() -> None:
+@pytest.mark.parametrize(('height', 'width'), [(128, 128), (128, 97), (96, 120)])
+def test_one_patch_gives_the_predictions_of_stock_fcos(height: int, width: int) -> None:
     ours, stock = (model.float().eval() for model in stock_pair(128))
-    picture, data = image(128, 128), sample(128, 128, double=False)
-    inputs = stock.data_preprocessor(dict(inputs=[picture], data_samples=[copy.deepcopy(data)]))
+    picture, data = image(height, width), sample(height, width, double=False)
+    inputs = as_stock(stock, [picture], [data], False)
     with torch.no_grad():
         expected = stock.predict(inputs['inputs'], inputs['data_samples'])[0].pred_instances
         got = ours.predict([picture], [copy.deepcopy(data)])[0].pred_instances
@@ -168,15 +181,45 @@ def resized_to_padded_image(feature: Tensor, grid: Any, stride: int) -> Tensor:
     return F.grid_sample(feature, places, padding_mode='border', align_corners=False)
 
 
+@pytest.mark.parametrize(('height', 'width'), [(160, 97), (136, 120), (129, 127), (224, 200)])
+def test_with_enough_halo_features_are_those_of_the_whole_image(height: int, width: int) -> None:
+    """Padded to whole strides of 32 px only, as stock models do: at the border as elsewhere."""
+    ours, _ = shallow_pair(patch_size=64, halo=32)
+    picture = image(height, width)
+    batch = ours.cut_images([picture])
+    whole = F.pad(batch.to_input(picture[None]), (0, -width % 32, 0, -height % 32))
+    with torch.no_grad():
+        found = ours.encode(batch, batch.all_patches)
+        expected = ours.bbox_head.towers(ours.extract_feat(whole))
+    for tiles, reference in zip(found, expected):
+        merged = batch.grids[0].merge(tiles, crop=False)
+        rows, cols = reference.shape[2:]
+        assert (merged[:, :rows, :cols] - reference[0]).norm() < 1e-9 * reference.norm()
+        assert not merged[:, rows:].any() and not merged[:, :, cols:].any()
+
+
 @pytest.mark.parametrize('halo', [0, 32])
-def test_fill_equals_what_evaluation_computes(halo: int) -> None:
+@pytest.mark.parametrize(('height', 'width'), [(100, 130), *BORDER_SIZES])
+def test_fill_equals_what_evaluation_computes(height: int, width: int, halo: int) -> None:
     model = build_detector(patch_size=64, halo=halo).train()
-    batch = model.cut([image(100, 130)], [sample(100, 130)])
+    batch = model.cut([image(height, width)], [sample(height, width)])
     filled = Latent.fill(batch, model.encode, model.chunk_size).levels
     expected = model.eval().encode(batch, torch.arange(batch.num_patches))
     assert filled[0].shape[-1] == 64 // STRIDES[0]
     for level, reference in zip(filled, expected):
         torch.testing.assert_close(level, reference.detach())
+
+
+@pytest.mark.parametrize('settings', [dict(), dict(halo=32), dict(halo=32, blend=True)])
+@pytest.mark.parametrize(('height', 'width'), BORDER_SIZES)
+def test_maps_do_not_depend_on_chunks(height: int, width: int, settings: dict[str, Any]) -> None:
+    model = build_detector(patch_size=64, **settings).eval()
+    found = []
+    for chunk in (1, 2, 100):
+        model.chunk_size = chunk
+        found.append([x for kind in model._forward([image(height, width)]) for x in kind])
+    for maps in zip(*found):
+        assert all((x - maps[0]).norm() <= 1e-9 * maps[0].norm() for x in maps)
 
 
 @pytest.mark.parametrize('chunk', [1, 2, 100])
@@ -314,6 +357,12 @@ def test_an_image_without_a_scale_factor_was_not_resized() -> None:
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_detector(**settings)
+
+
+def test_windows_are_moved_by_the_largest_stride_of_the_head() -> None:
+    assert build_detector(patch_size=128).cut_images([image(130, 100)]).stride == max(STRIDES)
+    with pytest.raises(TypeError, match=r'largest of bbox_head.strides: remove stride'):
+        build_detector(stride=32)
 
 
 def test_a_head_that_cannot_be_split() -> None:

@@ -181,6 +181,12 @@ def test_a_head_that_does_not_tell_its_strides() -> None:
         build(cfg)
 
 
+def test_a_stride_larger_than_the_model_says() -> None:
+    model = patch_wise('retinanet', patch_size=64, stride=8).train()
+    with pytest.raises(ValueError, match=r'into maps of \[2, 4, 8\] cells .*: set stride=32 in'):
+        model.loss([image(128, 128)], [sample(128, 128, 2, double=False)])
+
+
 def test_a_patch_size_that_strides_do_not_divide() -> None:
     model = patch_wise('retinanet', patch_size=72).train()
     with pytest.raises(

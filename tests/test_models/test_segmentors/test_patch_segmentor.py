@@ -48,13 +48,18 @@ def as_stock(stock: Any, picture: Tensor, label: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(('base', 'classes'), BASES)
-def test_one_patch_is_the_stock_segmentor(base: dict[str, Any], classes: int) -> None:
+@pytest.mark.parametrize(
+    ('base', 'classes', 'height', 'width'),
+    [(UNET, 1, 64, 64), (DEEPLABV3, 3, 64, 64), (UNET, 1, 64, 49), (UNET, 3, 56, 64)],
+)
+def test_one_patch_is_the_stock_segmentor(
+    base: dict[str, Any], classes: int, height: int, width: int
+) -> None:
     kwargs = dict(base=base, classes=classes)
     ours: Any = build_segmentor(global_patch=False, **kwargs).train()
     stock: Any = build(stock_segmentor_cfg(**kwargs)).train()
     with_the_weights_of(stock, ours)
-    picture, label = image(64, 64), sample(64, 64, classes)
+    picture, label = image(height, width), sample(height, width, classes)
     found = ours.loss([picture], [label])
     data = as_stock(stock, picture, label)
     expected = stock.loss(data['inputs'], data['data_samples'])
@@ -65,7 +70,10 @@ def test_one_patch_is_the_stock_segmentor(base: dict[str, Any], classes: int) ->
         torch.testing.assert_close(found[name], value.double().squeeze(), rtol=1e-6, atol=1e-9)
     ours.eval(), stock.eval()
     predicted = ours.predict([picture], [label])[0]
-    wanted = stock.predict(data['inputs'], [sample(64, 64, classes)])[0]
+    padded = sample(height, width, classes)
+    padding = (0, 64 - width, 0, 64 - height)
+    padded.set_metainfo(dict(pad_shape=(64, 64), padding_size=padding))
+    wanted = stock.predict(data['inputs'], [padded])[0]
     torch.testing.assert_close(
         predicted.seg_logits.data.double(), wanted.seg_logits.data.detach(), rtol=1e-5, atol=1e-6
     )
@@ -106,12 +114,18 @@ def test_logits_are_interpolated_over_borders_of_patches() -> None:
 
 
 @pytest.mark.parametrize('base', [UNET, DEEPLABV3])
-def test_prediction_does_not_depend_on_the_chunk(base: dict[str, Any]) -> None:
-    model: Any = build_segmentor(base=base, classes=2, halo=16).eval()
-    picture = image(150, 130)
+@pytest.mark.parametrize(
+    ('settings', 'size'),
+    [(dict(halo=16), (150, 130)), (dict(), (72, 96)), (dict(halo=16, blend=True), (65, 120))],
+)
+def test_prediction_does_not_depend_on_the_chunk(
+    settings: dict[str, Any], size: tuple[int, int], base: dict[str, Any]
+) -> None:
+    model: Any = build_segmentor(base=base, classes=2, **settings).eval()
+    picture = image(*size)
     model.chunk_size = 100
     expected = model.predict([picture])[0].seg_logits.data
-    assert expected.shape == (2, 150, 130)
+    assert expected.shape == (2, *size) and bool(expected.isfinite().all())
     for chunk in (1, 2, 5):
         model.chunk_size = chunk
         torch.testing.assert_close(model.predict([picture])[0].seg_logits.data, expected)
@@ -119,18 +133,50 @@ def test_prediction_does_not_depend_on_the_chunk(base: dict[str, Any]) -> None:
 
 def test_a_halo_of_the_receptive_field_leaves_no_seam() -> None:
     """U-Net without group norm and poolings that fit: patches give what the whole image gives."""
-    settings = dict(base=UNET, classes=2, global_patch=False, head=dict(norm_cfg=None))
-    tiled: Any = build_segmentor(patch_size=32, halo=32, **settings)
-    whole: Any = build_segmentor(patch_size=128, **settings)
-    for model in (tiled, whole):
-        for name, module in list(model.named_modules()):
-            if isinstance(module, torch.nn.GroupNorm):
-                parent = model.get_submodule(name.rpartition('.')[0])
-                setattr(parent, name.rpartition('.')[2], torch.nn.Identity())
-        model.eval()
+    tiled, whole = convolutional(patch_size=32, halo=32), convolutional(patch_size=128)
     picture = image(128, 128)
     found, expected = (m.predict([picture])[0].seg_logits.data for m in (tiled, whole))
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize('latent_stride', [1, 4])
+@pytest.mark.parametrize(('height', 'width'), [(128, 96), (125, 100), (129, 97), (100, 132)])
+def test_with_enough_halo_latents_are_those_of_the_whole_image(
+    height: int, width: int, latent_stride: int
+) -> None:
+    """Padded to whole strides of 4 px only: at the border as elsewhere."""
+    model = convolutional(patch_size=32, halo=32, stride=4, latent_stride=latent_stride)
+    picture = image(height, width)
+    batch = model.cut_images([picture])
+    padded = F.pad(batch.to_input(picture[None]), (0, -width % 4, 0, -height % 4))
+    with torch.no_grad():
+        (found,) = model.encode(batch, batch.all_patches)
+        expected = F.avg_pool2d(model.decode_head(model.extract_feat(padded)), latent_stride)[0]
+    merged = batch.grids[0].merge(found, crop=False)
+    rows, cols = expected.shape[1:]
+    assert (merged[:, :rows, :cols] - expected).norm() < 1e-9 * expected.norm()
+    assert not merged[:, rows:].any() and not merged[:, :, cols:].any()
+
+
+def convolutional(**settings: Any) -> Any:
+    """A U-Net of stride 4 without group norm and global patch."""
+    model: Any = build_segmentor(
+        base=UNET, classes=2, global_patch=False, head=dict(norm_cfg=None), **settings
+    )
+    for name, module in list(model.named_modules()):
+        if isinstance(module, torch.nn.GroupNorm):
+            parent = model.get_submodule(name.rpartition('.')[0])
+            setattr(parent, name.rpartition('.')[2], torch.nn.Identity())
+    return model.eval()
+
+
+def test_windows_are_moved_by_a_stride_that_divides_patch_and_halo() -> None:
+    assert build_segmentor(patch_size=128).stride == 32
+    assert build_segmentor(patch_size=64, halo=16).stride == 16
+    assert build_segmentor(patch_size=128, latent_stride=64).stride == 64
+    assert build_segmentor(patch_size=128, stride=16).stride == 16
+    with pytest.raises(ValueError, match='stride must be at least 1 px, got 0'):
+        build_segmentor(stride=0)
 
 
 @pytest.mark.parametrize('classes', [1, 3])
