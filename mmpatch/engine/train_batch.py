@@ -12,8 +12,8 @@ from .gradients.strategy import GradientStrategy
 from .monitor import Monitor
 from .stepper import Stepper
 
-#: Gives the flat patch numbers of each inner iteration, from the number of patches per image.
-Draw = Callable[[list[int]], list[Tensor]]
+#: Gives the flat patch numbers of each inner iteration, from rows and columns of each image's patches.
+Draw = Callable[[list[Tensor]], list[Tensor]]
 
 
 def train_batch(
@@ -58,6 +58,6 @@ def prepare_batch(
     monitor = monitor or Monitor()
     monitor.known = stepper.parameters
     monitor.memory['image'] = sum(image.nbytes for image in batch.images)
-    sizes = [len(batch.of_image(image)) for image in range(batch.num_images)]
-    draws = draw(sizes) if gradient.samples else []
+    places = [batch.places_of(image) for image in range(batch.num_images)]
+    draws = draw(places) if gradient.samples else []
     return Passes(model, batch, stepper, monitor, names), draws

@@ -58,7 +58,7 @@ def verify_gradient(
     expected, loss_dtype = _autograd(model, data())
     buffers = {name: value.clone() for name, value in model.named_buffers()}
     state.restore()
-    found = _run(model, strategy, data(), lambda sizes: [torch.arange(sum(sizes))])
+    found = _run(model, strategy, data(), lambda images: [torch.arange(sum(map(len, images)))])
     moved = [n for n, v in model.named_buffers() if not torch.equal(v, buffers[n])]
     approximation = None
     if strategy.samples and schedule is not None:

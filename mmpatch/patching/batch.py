@@ -132,6 +132,12 @@ class PatchBatch(Generic[Targets]):
         """Flat numbers of the patches of one image; (N,) int64."""
         return torch.arange(self.starts[image], self.starts[image + 1])
 
+    def places_of(self, image: int) -> Tensor:
+        """Row and column of the patches of one image in its grid; (N, 2) int64."""
+        cols = self.grids[image].cols
+        places = self.places[self.starts[image] : self.starts[image + 1]]
+        return torch.stack((places // cols, places % cols), dim=1)
+
     @property
     def window_size(self) -> int:
         """Side Q = P + 2 halo of a window [px]."""

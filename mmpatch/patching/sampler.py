@@ -26,7 +26,7 @@ class PatchSampler:
 
     def draw(
         self,
-        sizes: Sequence[int],
+        images: Sequence[Tensor],
         schedule: PatchSchedule,
         *,
         epoch: int,
@@ -38,11 +38,12 @@ class PatchSampler:
         All patches of the batch are shuffled and handed out until they are used up, then shuffled
         anew. Images take part in proportion to their size. With ``inner_iterations=None`` each
         patch is drawn once, in J portions of nearly equal size. Otherwise every portion has
-        :meth:`PatchSchedule.patches_per_round` patches (the last one of a shuffle may have fewer).
+        :meth:`PatchSchedule.patches_per_round` patches; the last one of a shuffle may have fewer,
+        and so may one that the next block does not fit into.
 
         Args:
-            sizes: Number of patches of each image.
-            schedule: The sampling rate and J.
+            images: Row and column of every patch in the grid of its image, (N_b, 2) int64 each.
+            schedule: The sampling rate, J, and the size of blocks.
             epoch: Epoch of the draw.
             iteration: Iteration of the draw, counted from the start of the training.
             rank: Process that draws.
@@ -53,32 +54,56 @@ class PatchSampler:
         Raises:
             ValueError: If there is no patch.
         """
+        sizes = [len(places) for places in images]
         if sum(sizes) < 1:
-            raise ValueError(f'drawing needs at least one patch, got images of {list(sizes)}')
+            raise ValueError(f'drawing needs at least one patch, got images of {sizes}')
         generator = torch.Generator().manual_seed(_mix(self.seed, epoch, iteration, rank))
         portions: list[Tensor] = []
         while len(portions) < schedule.rounds:
-            portions += _portions(_shuffled(sizes, generator), schedule)
+            portions += _portions(_shuffled(images, schedule.block, generator), schedule)
         return [portion.sort().values for portion in portions[: schedule.rounds]]
 
 
-def _shuffled(sizes: Sequence[int], generator: torch.Generator) -> Tensor:
-    """All flat patch numbers in random order; any stretch holds each image in proportion."""
-    numbers, places, start = [], [], 0
-    for size in sizes:
-        numbers.append(torch.randperm(size, generator=generator) + start)
-        places.append((torch.arange(size) + torch.rand(1, generator=generator)) / max(size, 1))
-        start += size
-    return torch.cat(numbers)[torch.cat(places).argsort(stable=True)]
+def _shuffled(images: Sequence[Tensor], side: int, generator: torch.Generator) -> list[Tensor]:
+    """Blocks of flat patch numbers in random order; any stretch holds each image in proportion."""
+    blocks: list[Tensor] = []
+    ranks, start = [], 0
+    for places in images:
+        own = _blocks(places, side, generator)
+        blocks += [own[i] + start for i in torch.randperm(len(own), generator=generator).tolist()]
+        ranks.append(
+            (torch.arange(len(own)) + torch.rand(1, generator=generator)) / max(len(own), 1)
+        )
+        start += len(places)
+    return [blocks[i] for i in torch.cat(ranks).argsort(stable=True).tolist()]
 
 
-def _portions(order: Tensor, schedule: PatchSchedule) -> Iterator[Tensor]:
+def _blocks(places: Tensor, side: int, generator: torch.Generator) -> list[Tensor]:
+    """Numbers of the patches of one image in square blocks, whose lines lie anew in each draw."""
+    if side == 1:
+        return list(torch.arange(len(places)).split(1))
+    shift = torch.randint(side, (2,), generator=generator)
+    block = torch.div(places + shift, side, rounding_mode='floor').unique(
+        dim=0, return_inverse=True
+    )[1]
+    return [(block == i).nonzero()[:, 0] for i in range(int(block.max()) + 1)]
+
+
+def _portions(blocks: list[Tensor], schedule: PatchSchedule) -> Iterator[Tensor]:
     """The portions of one pass over all patches, none of them empty."""
+    count = sum(map(len, blocks))
     if schedule.inner_iterations is None:
-        parts = order.tensor_split(schedule.rounds)
-    else:
-        parts = order.split(schedule.patches_per_round(len(order)))
-    return (part for part in parts if len(part))
+        yield from (part for part in torch.cat(blocks).tensor_split(schedule.rounds) if len(part))
+        return
+    most = schedule.patches_per_round(count)
+    portion: list[Tensor] = []
+    for block in blocks:
+        for part in block.split(most):
+            if portion and sum(map(len, portion)) + len(part) > most:
+                yield torch.cat(portion)
+                portion = []
+            portion.append(part)
+    yield torch.cat(portion)
 
 
 def _mix(*numbers: int) -> int:

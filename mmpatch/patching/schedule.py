@@ -16,14 +16,17 @@ class PatchSchedule:
             which goes through all patches once, in portions of nearly equal size.
         sampled_patches: Number K of patches in place of a share, for images of various sizes; then
             J has to be given too.
+        block: Patches are drawn in square blocks of so many neighbours a side. Within a block theta2
+            reads features that all carry gradient.
 
     Raises:
-        ValueError: If the sampling rate is outside (0, 1], or J or K is not positive.
+        ValueError: If the sampling rate is outside (0, 1], or J, K or the block is not positive.
     """
 
     sampling_rate: float = 0.25
     inner_iterations: int | None = None
     sampled_patches: int | None = None
+    block: int = 1
 
     def __post_init__(self) -> None:
         if not 0 < self.sampling_rate <= 1:
@@ -36,6 +39,8 @@ class PatchSchedule:
                 f'inner_iterations must be a positive number or None, got {self.inner_iterations}'
             )
 
+        if self.block < 1:
+            raise ValueError(f'block must be a positive number of patches a side, got {self.block}')
         if self.sampled_patches is not None and (
             self.sampled_patches < 1 or self.inner_iterations is None
         ):

@@ -105,8 +105,9 @@ def test_losses_and_times_are_logged(run_training: RunTraining) -> None:
 def test_draws_are_those_of_the_sampler(run_training: RunTraining) -> None:
     runner = run_training()
     loop = runner.train_loop
-    draws = loop.draw([6, 4])
-    expected = PatchSampler(runner.seed).draw([6, 4], loop.schedule, epoch=2, iteration=10)
+    images = [torch.zeros(6, 2), torch.zeros(4, 2)]
+    draws = loop.draw(images)
+    expected = PatchSampler(runner.seed).draw(images, loop.schedule, epoch=2, iteration=10)
     assert len(draws) == 2 == loop.schedule.rounds
     assert all(torch.equal(a, b) for a, b in zip(draws, expected))
 

@@ -15,7 +15,8 @@ def draw(
     seed: int = 0, sizes: tuple[int, ...] = (20,), rate: float = 0.3, inner: int | None = 7, **where
 ) -> list[list[int]]:
     place = dict(epoch=0, iteration=0, rank=0) | where
-    draws = PatchSampler(seed).draw(sizes, PatchSchedule(rate, inner), **place)
+    images = [torch.zeros(size, 2, dtype=torch.long) for size in sizes]
+    draws = PatchSampler(seed).draw(images, PatchSchedule(rate, inner), **place)
     return [part.tolist() for part in draws]
 
 
@@ -62,8 +63,8 @@ def test_draws_depend_on_seed_epoch_iteration_and_rank_alone() -> None:
 
 def test_draws_are_the_same_in_another_process() -> None:
     code = (
-        'from mmpatch.patching import PatchSampler, PatchSchedule;'
-        'draws = PatchSampler(0).draw([20], PatchSchedule(0.3, 7), epoch=0, iteration=0);'
+        'import torch; from mmpatch.patching import PatchSampler, PatchSchedule;'
+        'draws = PatchSampler(0).draw([torch.zeros(20, 2)], PatchSchedule(0.3, 7), epoch=0, iteration=0);'
         'print([p.tolist() for p in draws])'
     )
     out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
@@ -80,3 +81,35 @@ def test_every_patch_is_drawn_equally_often() -> None:
 def test_no_patches() -> None:
     with pytest.raises(ValueError, match=r'drawing needs at least one patch, got images of \[0\]'):
         draw(sizes=(0,))
+
+
+def places(rows: int, cols: int) -> torch.Tensor:
+    return torch.cartesian_prod(torch.arange(rows), torch.arange(cols))
+
+
+def test_blocks_of_neighbours() -> None:
+    """Each is a square, or what the border leaves of one; over many draws lines lie everywhere."""
+    images, schedule = [places(6, 5)], PatchSchedule(0.25, 12, sampled_patches=4, block=2)
+    seen = set()
+    for iteration in range(40):
+        draws = PatchSampler(0).draw(images, schedule, epoch=0, iteration=iteration)
+        assert len(draws) == 12 and max(map(len, draws)) <= 4
+        for portion in draws:
+            if len(portion) == 4:
+                corner = images[0][portion].amin(dim=0)
+                if ((images[0][portion] - corner) < 2).all():
+                    seen.add(tuple(corner.tolist()))
+    assert len(seen) == 5 * 4
+
+
+def test_blocks_are_a_partition_too() -> None:
+    images, schedule = [places(6, 6), places(3, 2)], PatchSchedule(0.25, 9, None, block=2)
+    draws = PatchSampler(0).draw(images, schedule, epoch=0, iteration=0)
+    counts = Counter(chain(*(portion.tolist() for portion in draws)))
+    assert max(counts.values()) - min(counts.values()) <= 3
+
+
+def test_a_block_larger_than_a_portion_is_cut() -> None:
+    schedule = PatchSchedule(inner_iterations=6, sampled_patches=1, block=2)
+    draws = PatchSampler(0).draw([places(2, 3)], schedule, epoch=0, iteration=0)
+    assert sorted(chain(*(portion.tolist() for portion in draws))) == list(range(6))

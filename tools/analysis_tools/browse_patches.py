@@ -55,7 +55,7 @@ def browse(cfg: Config, num_batches: int) -> Iterator[tuple[int, int, Draws]]:
     model = cfg.model
     preprocessor = MODELS.build(model.get('data_preprocessor') or cfg.data_preprocessor)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
-    names = ('sampling_rate', 'inner_iterations', 'sampled_patches')
+    names = ('sampling_rate', 'inner_iterations', 'sampled_patches', 'block')
     schedule = PatchSchedule(**{k: cfg.train_cfg[k] for k in names if k in cfg.train_cfg})
     samples_patches = build_gradient(cfg.train_cfg.get('gradient', 'sampled')).samples
     seed_everything(seed, 0)
@@ -70,8 +70,8 @@ def browse(cfg: Config, num_batches: int) -> Iterator[tuple[int, int, Draws]]:
         )
         draws = [batch.all_patches]
         if samples_patches:
-            sizes = [len(batch.of_image(image)) for image in range(batch.num_images)]
-            draws = PatchSampler(seed).draw(sizes, schedule, epoch=0, iteration=number)
+            places = [batch.places_of(image) for image in range(batch.num_images)]
+            draws = PatchSampler(seed).draw(places, schedule, epoch=0, iteration=number)
         samples = data['data_samples']
         pages = draws_of_batch(
             batch,

@@ -35,6 +35,7 @@ class PatchGDMixin:
         sampling_rate: Share of the patches that one inner iteration trains on, in (0, 1].
         inner_iterations: Number J of inner iterations a batch; None: once through the grid.
         sampled_patches: Number of patches that one inner iteration trains on, in place of a share.
+        block: Side of the square blocks in which patches are drawn.
         memory_budget: Memory that the training may take, such as ``'4GiB'``: of the GPU, or of the
             process on a CPU. Before the training starts, the gradient strategy's chunk size (and
             on a GPU the place of Z) are chosen so that it is kept; the result stays the same.
@@ -57,11 +58,12 @@ class PatchGDMixin:
         sampling_rate: float = 0.25,
         inner_iterations: int | None = None,
         sampled_patches: int | None = None,
+        block: int = 1,
         memory_budget: str | int | None = None,
         **kwargs: Any,
     ) -> None:
         self.budget = None if memory_budget is None else parse_size(memory_budget)
-        self.schedule = PatchSchedule(sampling_rate, inner_iterations, sampled_patches)
+        self.schedule = PatchSchedule(sampling_rate, inner_iterations, sampled_patches, block)
         self.gradient = build_gradient(gradient)
         if not self.gradient.samples:
             self.schedule = PatchSchedule(sampling_rate=1.0, inner_iterations=1)
@@ -122,14 +124,14 @@ class PatchGDMixin:
         logged.update({f'{stage}_time': spent for stage, spent in self.monitor.times.items()})
         return logged
 
-    def draw(self, sizes: Sequence[int]) -> list[Tensor]:
+    def draw(self, images: Sequence[Tensor]) -> list[Tensor]:
         """Patches of the J inner iterations of the current batch, as flat numbers.
 
         Args:
-            sizes: Number of patches of each image.
+            images: Row and column of every patch in the grid of its image, (N_b, 2) each.
         """
         return PatchSampler(self.runner.seed).draw(
-            sizes, self.schedule, epoch=self._epoch, iteration=self._iter, rank=get_rank()
+            images, self.schedule, epoch=self._epoch, iteration=self._iter, rank=get_rank()
         )
 
     def _start_counting(self, done: int, total: int) -> None:
