@@ -82,6 +82,7 @@ def test_as_in_memory_with_every_setting(
         latent_stride=latent_stride,
         aggregator=dict(fusion=fusion),
         data_preprocessor=preprocessor,
+        seed=3,
     )
     out = scene.with_name('labels.tif')
     segment_raster(model, RasterImage(scene), out)
