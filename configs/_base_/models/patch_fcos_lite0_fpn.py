@@ -6,7 +6,7 @@ model = dict(
     halo=0,
     chunk_size=4,
     global_patch=True,
-    global_frame=True,
+    global_frame=dict(min_cells=3.0, max_share=0.75),
     fuse=False,
     norm_eval=True,
     frozen=[
