@@ -87,13 +87,18 @@ def blend(windows: Latent, level: int, indices: Tensor) -> Tensor:
     cell = batch.window_size // length
     cells, halo = batch.patch_size // cell, batch.halo // cell
 
-    def along(step: int, margin: int) -> tuple[Tensor, Tensor]:
-        """Weights of a neighbour's window, and where in it the patch's cells are, on one axis."""
-        from_neighbour = torch.arange(cells) - step * cells
-        to_end = torch.minimum(from_neighbour + 0.5 + halo, cells + halo - 0.5 - from_neighbour)
-        weight = (to_end / max(2 * halo, 1)).clamp(0.0, 1.0)
-        found = from_neighbour + margin // cell
-        return weight * ((found >= 0) & (found < length)), found.clamp(0, length - 1)
+    distance = torch.arange(length) + 0.5
+    ramp = torch.minimum(distance, length - distance) / max(2 * halo, 1)
+    ramp = ramp.clamp(max=1.0)
+
+    def along(step: int, margin: int) -> tuple[slice, slice, Tensor]:
+        """On one axis, what a neighbour's window covers: cells of the patch, of the window, weights."""
+        start = margin // cell - step * cells  # of the patch in the window
+        unmoved = halo - step * cells  # the same if the neighbour were in the middle of its window
+        first = max(0, -start, -unmoved)
+        end = max(first, min(cells, length - start, length - unmoved))
+        weight = ramp[first + unmoved : end + unmoved]
+        return slice(first, end), slice(first + start, end + start), weight
 
     result = []
     for index in indices.tolist():
@@ -105,10 +110,10 @@ def blend(windows: Latent, level: int, indices: Tensor) -> Tensor:
         steps = torch.tensor(NEIGHBOURHOOD)[exists]
         for other, step, window in zip(near[exists].tolist(), steps.tolist(), maps):
             grid, place = batch.grid_of(other)
-            (y_weight, ys), (x_weight, xs) = map(along, step, grid.margin(place))
+            (rows, ys, y_weight), (cols, xs, x_weight) = map(along, step, grid.margin(place))
             weight = (y_weight[:, None] * x_weight[None]).to(window)
-            total += window[:, ys[:, None], xs[None]] * weight
-            weights += weight
+            total[:, rows, cols] += window[:, ys, xs] * weight
+            weights[rows, cols] += weight
         result.append(total / weights.masked_fill(weights == 0, 1.0))
     return torch.stack(result)
 
