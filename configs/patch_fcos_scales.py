@@ -16,13 +16,15 @@ crop = dict(
 )
 train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-max_epochs = 4
+max_epochs = 6
 train_cfg = dict(
     type='mmpatch.PatchGDTrainLoop',
     max_epochs=max_epochs,
     val_interval=max_epochs,
-    gradient=dict(type='sampled'),
-    sampling_rate=0.095,  # a crop has 16 to 64 patches, 42 on average: 4 of them in a step
+    gradient=dict(type='sampled', fill=False),  # FCOS reads no more than margins of other patches
+    sampled_patches=4,  # of 16 to 64 that a crop has
+    block=2,
+    inner_iterations=4,
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

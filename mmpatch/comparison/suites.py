@@ -145,9 +145,9 @@ SUITES: dict[str, tuple[Row, ...]] = {
         ),
         _without_global('patch_fcos_scales'),
         Row('patch_fcos_scales', ('model.fuse=True', 'model.global_frame=False'), '_fused'),
-        Row('patch_fcos_scales', ('model.fuse=False', 'model.global_frame=True'), '_frames'),
-        Row('patch_fcos_scales', ('model.fuse=True', 'model.global_frame=True'), '_both'),
-        Row('patch_fcos_scales', ('train_cfg.gradient.type=exact',), '_exact'),
+        Row('patch_fcos_scales'),
+        Row('patch_fcos_scales', ('model.fuse=True',), '_both'),
+        Row('patch_fcos_scales', ('train_cfg.gradient=exact',), '_exact'),
     ),
     'digits': (
         _at(128, 'baselines/mobilenetv2_digits', '1.scale 1.scale'),
