@@ -31,7 +31,7 @@ compare: env  ## Compare all methods on the demo's data (two hours)
 	$(RUN) tools/compare.py --suite yellowstone $(COMPARISON) $(ARGS)
 
 test: env  ## Run the tests
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: env  ## Check style and format (ruff)
 	$(RUN) -m ruff check .
