@@ -35,7 +35,7 @@ compare: env  ## Compare all methods on trees and on digits of all sizes (six ho
 	$(RUN) tools/compare.py --suite scales $(SCALES) $(ARGS)
 
 test: env  ## Run the tests
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: env  ## Check style and format (ruff)
 	$(RUN) -m ruff check .

@@ -106,6 +106,7 @@ def make_small(cfg: Config, name: str, steps: int = 1) -> Config:
         found['train_cfg'].update(max_epochs=steps, val_interval=steps)
     found['train_cfg'].pop('dynamic_intervals', None)
     found['param_scheduler'] = None
+    found['randomness'] = dict(seed=0)  # configs of mmdet have none
     optimizer = found['optim_wrapper']['optimizer']
     if optimizer['type'] == 'SGD':
         optimizer['lr'] *= 0.01  # weights are random, and the warm-up is gone
@@ -120,6 +121,7 @@ def make_small(cfg: Config, name: str, steps: int = 1) -> Config:
             stage_channels=[16, 16, 24, 24, 24, 32], stage_blocks=[1] * 6, feat_channel=16
         )
         found['model']['bbox_head']['in_channels'] = 16
+    _narrow(found['model'])
     if found['model']['backbone']['type'] == 'mmseg.ResNetV1c':
         found['model']['backbone']['depth'] = 18
         found['model']['decode_head'].update(in_channels=512, channels=64)
@@ -133,6 +135,32 @@ def make_small(cfg: Config, name: str, steps: int = 1) -> Config:
     if 'visualizer' in found:
         found['visualizer']['name'] = name  # mmengine keeps visualizers by their names
     return Config(found)
+
+
+def _narrow(model: dict[str, Any]) -> None:
+    """Leave a quarter of the channels of theta1, where its backbone has a width.
+
+    That is fast, and AdamW needs no warm-up then: in a ResNet50 of full width, its first step at
+    the learning rate of the configs takes FCOS's loss from 9 to 200 on the same image.
+    """
+    backbone = model['backbone']
+    if backbone['type'] == 'CSPDarknet':
+        backbone['widen_factor'] /= 4
+    elif backbone['type'] == 'ResNet':
+        backbone['base_channels'] = 16
+    elif backbone['type'] == 'mmpretrain.ResNet':
+        backbone.update(base_channels=16, stem_channels=16)
+    else:
+        return
+    # theta2 of a classifier stays: a quarter of its channels does not fill its norm's groups
+    head = 'aggregator' if 'aggregator' in model else 'head'
+    for part in ('neck', 'bbox_head', head):
+        settings = model.get(part) or {}
+        for key in ('in_channels', 'out_channels', 'feat_channels', 'num_deconv_filters'):
+            if isinstance(settings.get(key), int):
+                settings[key] //= 4
+            elif key in settings:
+                settings[key] = [channels // 4 for channels in settings[key]]
 
 
 def _shrink(node: Any, factor: int, most: int) -> None:

@@ -40,8 +40,9 @@ def test_suite(suite: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         run = out / row['method']
         assert not row['failure'] and float(row['parameters [M]']) > 0
         losses = history(load_checkpoint((run / 'last_checkpoint').read_text()), 'loss')
-        # of three images, some without objects, so it need not fall; test_every_config asks for that
-        assert len(set(losses.tolist())) == 3 and np.isfinite(losses).all(), row['method']
+        assert len(losses) == 3 and np.isfinite(losses).all() and losses.max() < 2 * losses[0]
+        if row['method'].startswith(('fcos', 'patch')):  # the others crop at random
+            assert losses[-1] < losses[0], row['method']
         metrics = json.loads((run / 'run.json').read_text())['metrics']
         (value,) = (value for name, value in metrics.items() if name.endswith('/AP'))
         assert row['AP'] == f'{value:.3f}' and -1 <= value <= 1
