@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmengine.dist import all_reduce
 from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -119,10 +120,12 @@ class SeenScales(nn.Module):
         self._warned = False
 
     def note(self, grids: Sequence[PatchGrid]) -> None:
-        """Remember the scales of training images."""
+        """Remember the scales of training images, of all ranks; each has to call this equally often."""
         scales = self.range.new_tensor([max(grid.global_scale) for grid in grids])
-        self.range[0] = torch.minimum(self.range[0], scales.min())
-        self.range[1] = torch.maximum(self.range[1], scales.max())
+        ends = torch.stack([-scales.min(), scales.max()])
+        all_reduce(ends, 'max')
+        self.range[0] = torch.minimum(self.range[0], -ends[0])
+        self.range[1] = torch.maximum(self.range[1], ends[1])
 
     def check(self, grid: PatchGrid) -> None:
         """Warn, once, of an image whose objects have other sizes in the global patch than ever seen."""

@@ -65,9 +65,9 @@ def test_too_large_a_radius() -> None:
 
 
 def test_global_windows_equal_resizing_the_global_map() -> None:
-    batch = batch_of((48, 32), (64, 64))
+    batch = batch_of((64, 32), (64, 64))
     feature = torch.rand(2, 5, 4, 4)
-    chosen = torch.tensor([7, 3, 0])  # image 1, 0, 0
+    chosen = torch.tensor([9, 3, 0])  # image 1, 0, 0
     got = global_windows(feature, batch, chosen, (4, 4), radius=0)
     for window, index in zip(got, chosen.tolist()):
         image = int(batch.image_index[index])
