@@ -110,6 +110,8 @@ def make_small(cfg: Config, name: str, steps: int = 1) -> Config:
     optimizer = found['optim_wrapper']['optimizer']
     if optimizer['type'] == 'SGD':
         optimizer['lr'] *= 0.01  # weights are random, and the warm-up is gone
+    elif 'decode_head' in found['model']:
+        optimizer['lr'] *= 10  # a few steps have to show in the loss
     if 'PatchGD' in found['train_cfg'].get('type', ''):
         found['train_cfg']['inner_iterations'] = 2
         if 'bbox_head' in found['model'] or 'decode_head' in found['model']:
