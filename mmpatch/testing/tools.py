@@ -11,6 +11,8 @@ from pathlib import Path
 from traceback import print_exc
 from types import ModuleType
 
+from mmengine.utils import ManagerMixin
+
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 
@@ -56,6 +58,7 @@ def run_forked(tool: str, *arguments: str | Path, log: Path | None = None) -> fl
 def _run_tool(argv: list[str], out: Path) -> None:
     """Run a tool in this process, with its output in a file, and end the process."""
     sys.argv = argv
+    _forget_instances(ManagerMixin)
     failed = False
     with out.open('a') as stream, redirect_stdout(stream), redirect_stderr(stream):
         try:
@@ -64,3 +67,14 @@ def _run_tool(argv: list[str], out: Path) -> None:
             print_exc(file=stream)
             failed = True
     os._exit(failed)  # Python's own end of a process that a thread forked is an error
+
+
+def _forget_instances(kind: type[ManagerMixin]) -> None:
+    """Begin as a process that was started: without the loggers and visualizers of earlier runs.
+
+    mmengine draws with the visualizer whose name it met last for the first time, so one of another
+    run would be asked.
+    """
+    kind._instance_dict.clear()
+    for derived in kind.__subclasses__():
+        _forget_instances(derived)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mmengine.visualization import Visualizer
 
 from mmpatch.testing import make_coco_tree, run_forked
 from mmpatch.testing.tiny_detector import detector_cfg
@@ -35,6 +36,8 @@ def run(tool: str, *arguments: object) -> str:
 def run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Run a tool that has been run in a process of its own before, without its imports."""
     monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)  # asks compilers; slow
+    for name in ('visualizer', 'of another test'):  # neither may draw for the tool
+        Visualizer.get_instance(name)
 
     def run(tool: str, *arguments: object) -> str:
         log = tmp_path / f'{tool}.log'
