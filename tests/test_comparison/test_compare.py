@@ -133,6 +133,7 @@ def test_killed_and_started_again(tmp_path: Path, settings: list[str], finished:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('forked_tools')
 def test_checkpoints_in_place_of_training(
     tmp_path: Path, settings: list[str], finished: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_more_memory_than_allowed(tmp_path: Path, settings: list[str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('forked_tools')
 def test_the_same_number_of_steps(tmp_path: Path, settings: list[str]) -> None:
     rarely = 'default_hooks.checkpoint.interval=1000000'
     load_tool('compare').main([*NUCLEI, '--out', str(tmp_path), '--steps', '6', *settings, rarely])
@@ -168,6 +170,7 @@ def test_the_same_number_of_steps(tmp_path: Path, settings: list[str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('forked_tools')
 def test_seeds_for_the_same_time(tmp_path: Path, settings: list[str]) -> None:
     seeds = ['--minutes', '0.05', '--seeds', '0', '1']
     rarely = 'default_hooks.checkpoint.interval=1000000'
@@ -180,6 +183,7 @@ def test_seeds_for_the_same_time(tmp_path: Path, settings: list[str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('forked_tools')
 def test_a_training_that_saves_nothing(tmp_path: Path, settings: list[str]) -> None:
     """It has a row that says so, and does not end the others."""
     never = ['default_hooks.checkpoint.interval=-1', 'default_hooks.checkpoint.save_last=False']

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmpatch.comparison import SUITES, Row, history, runs, suite_rows
-from mmpatch.testing import load_tool, run_forked
+from mmpatch.comparison import SUITES, Row, history, suite_rows
+from mmpatch.testing import load_tool
 from mmpatch.utils import load_checkpoint
 
 from .small_data import WHOLE_SUITES, make_small
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures('quick_runner')
+@pytest.mark.usefixtures('forked_tools')
 @pytest.mark.parametrize('suite', WHOLE_SUITES)
 def test_suite(suite: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
@@ -30,7 +30,6 @@ def test_suite(suite: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         small.append(Row(target, row.overrides, row.variant))
     tool = load_tool('compare')
     monkeypatch.setattr(tool, 'suite_rows', lambda name: small)
-    monkeypatch.setattr(runs, 'run_tool', run_forked)
     tool.main(['--suite', suite])
     out = folder / 'work_dirs' / suite
     with (out / 'table.csv').open() as stream:
