@@ -29,15 +29,15 @@ def _mmdet_scope() -> None:
     register_all_modules(init_default_scope=True)
 
 
-@pytest.fixture
-def quick_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _quick_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes longer than small trainings is left out: asking compilers, and formatting configs."""
     monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
     monkeypatch.setattr(Config, 'pretty_text', property(_plain_text))
 
 
 @pytest.fixture
-def forked_tools(quick_runner: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def forked_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """Comparisons fork what they start, which imports nothing anew; what it takes is not measured."""
     monkeypatch.setattr('mmpatch.comparison.runs.run_tool', run_forked)
 

@@ -27,7 +27,6 @@ METRICS = {'bbox_head': {'AP', 'MR_R'}, 'decode_head': {'image/F1'}, 'head': {'a
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures('quick_runner')
 @pytest.mark.parametrize('row', ALONE, ids=str)
 def test_config_learns(row: Row, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)

@@ -40,10 +40,8 @@ class SyntheticDetection(Dataset):  # type: ignore[type-arg]
 
 
 @pytest.fixture
-def run_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Runner]:
+def run_training(tmp_path: Path) -> Callable[..., Runner]:
     """Train a tiny detector; keywords are config keys, ``__`` for dots; a whole key replaces."""
-
-    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)  # asks compilers; slow
 
     def run(**options: Any) -> Runner:
         cfg = Config(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
@@ -45,8 +44,7 @@ def train(folder: Path, model: dict[str, Any], scope: str, data: Any, metric: st
     return runner
 
 
-def test_segmentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)  # asks compilers; slow
+def test_segmentation(tmp_path: Path) -> None:
     make_mask_tree(tmp_path, image_size=(150, 100))
 
     def data(split: str) -> dict[str, Any]:
@@ -64,8 +62,7 @@ def test_segmentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 <= runner.message_hub.get_scalar('val/seg/pixel/Acc').current() <= 100
 
 
-def test_classification(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
+def test_classification(tmp_path: Path) -> None:
     make_mask_tree(tmp_path, image_size=(150, 100))
     for split in ('train', 'test'):
         (tmp_path / f'{split}.csv').write_text('id,label\n0,3\n1,0\n')

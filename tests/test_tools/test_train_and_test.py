@@ -33,7 +33,7 @@ def run(tool: str, *arguments: object) -> str:
 
 
 @pytest.fixture
-def run_again(tmp_path: Path, quick_runner: None) -> Callable[..., str]:
+def run_again(tmp_path: Path) -> Callable[..., str]:
     """Run a tool that has been run in a process of its own before, without its imports."""
     for name in ('visualizer', 'of another test'):  # neither may draw for the tool
         Visualizer.get_instance(name)
