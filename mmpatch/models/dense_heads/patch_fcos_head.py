@@ -237,25 +237,17 @@ class PatchFCOSHead(LargeImageFCOSHead):
         return self._losses(batch, self.maps(batch, latent, global_features, patches), patches)
 
     def global_losses(
-        self, batch: PatchBatch[FCOSTargets], global_features: Features, shares: Tensor
+        self, batch: PatchBatch[FCOSTargets], global_features: Features
     ) -> dict[str, Tensor]:
-        """FCOS's losses at the global patches' own levels, as shares of the whole batch's.
+        """FCOS's losses at the global patches' own levels.
 
         Args:
             batch: The batch.
             global_features: See :meth:`global_maps`.
-            shares: How much of each global patch's losses counts; (B,).
         """
-        scores, boxes, centers = self.global_maps(global_features)
-        sums: dict[str, Tensor] = {}
-        for image, share in enumerate(shares.to(scores[0])):
-            own = slice(image, image + 1)
-            maps = [x[own] for x in scores], [x[own] for x in boxes], [x[own] for x in centers]
-            losses = self._losses(batch, maps, torch.tensor([batch.num_patches + image]))
-            for name, value in losses.items():
-                name = name.replace('loss_', 'loss_global_')
-                sums[name] = sums.get(name, 0) + value * share
-        return sums
+        images = batch.num_patches + torch.arange(batch.num_images)  # their targets come last
+        losses = self._losses(batch, self.global_maps(global_features), images)
+        return {name.replace('loss_', 'loss_global_'): value for name, value in losses.items()}
 
     def _losses(
         self, batch: PatchBatch[FCOSTargets], maps: Maps, patches: Tensor
