@@ -165,7 +165,9 @@ def test_inner_iterations_have_the_loss_of_the_batch_together(
     if model.global_patch:
         assert len(seen) == (len(draws) if model.reads_global else 1)
     expected, _ = autograd(task, model)
-    torch.testing.assert_close(logged['loss'], sum(v for n, v in expected.items() if 'loss' in n), rtol=1e-9, atol=0)
+    torch.testing.assert_close(
+        logged['loss'], sum(v for n, v in expected.items() if 'loss' in n), rtol=1e-9, atol=0
+    )
 
 
 def test_sampled_holds_the_other_patches_fixed() -> None:
