@@ -155,6 +155,11 @@ class PatchModelMixin:
         return features
 
     @property
+    def reads_global(self) -> bool:
+        """Whether theta2 reads the global patch at every patch."""
+        return self.global_patch
+
+    @property
     def loss_scope(self) -> LossScope:
         """How much of Z the loss of a patch reads."""
         return 'neighbours'
@@ -178,9 +183,7 @@ class PatchModelMixin:
         """The sums over all patches; none."""
         return ()
 
-    def global_losses(
-        self, batch: PatchBatch[Any], global_features: Features, patches: Tensor
-    ) -> dict[str, Tensor]:
+    def global_losses(self, batch: PatchBatch[Any], global_features: Features) -> dict[str, Tensor]:
         """Losses of the global patches themselves; none."""
         return {}
 
@@ -200,7 +203,7 @@ class PatchModelMixin:
         global_features = self.encode_global(batch)
         losses = self.patch_losses(batch, latent, global_features, patches)
         if global_features is not None:
-            losses |= self.global_losses(batch, global_features, patches)
+            losses |= self.global_losses(batch, global_features)
         return losses
 
     @torch.no_grad()

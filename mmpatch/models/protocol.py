@@ -33,6 +33,8 @@ class PatchModel(HasModules, Protocol[Targets]):
     Attributes:
         chunk_size: Patches encoded at once where no gradient is needed.
         global_patch: Whether :meth:`encode_global` gives anything.
+        reads_global: Whether theta2 reads the global patch at every patch. If not, the global patch
+            serves its own losses alone.
         loss_scope: How much of Z the loss of a patch reads.
         loss_region: Which patches an inner iteration scores.
         needs_sums: Whether the loss of a patch depends on sums over all patches.
@@ -41,6 +43,10 @@ class PatchModel(HasModules, Protocol[Targets]):
     chunk_size: int
     global_patch: bool
     loss_region: LossRegion
+
+    @property
+    def reads_global(self) -> bool:
+        """Whether theta2 reads the global patch at every patch."""
 
     @property
     def loss_scope(self) -> LossScope:
@@ -93,13 +99,9 @@ class PatchModel(HasModules, Protocol[Targets]):
         """
 
     def global_losses(
-        self, batch: PatchBatch[Targets], global_features: Features, patches: Tensor
+        self, batch: PatchBatch[Targets], global_features: Features
     ) -> dict[str, Tensor]:
-        """Losses of the global patches themselves, the share that S patches stand for.
-
-        Over all patches these are the losses of the whole batch. Empty if the global patches have
-        no labels of their own.
-        """
+        """The batch's losses of the global patches themselves; empty if they have no labels."""
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Sum up losses and name them for the log (mmengine's ``BaseModel``)."""

@@ -146,6 +146,30 @@ def test_the_global_patch_rides_along(task: Task, variant: dict[str, Any]) -> No
             torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize(('task', 'variant'), VARIANTS)
+def test_inner_iterations_have_the_loss_of_the_batch_together(
+    task: Task, variant: dict[str, Any]
+) -> None:
+    """A global patch that serves its own losses alone is encoded once, another in each of them."""
+    model: Any = task.build(**variant)
+    draws = [torch.tensor([3, 5, 7]), torch.tensor([0, 1, 2]), torch.tensor([4, 6])]
+    seen: list[int] = []
+    host = model.encode_with_global
+
+    def encode(batch: Any, indices: Tensor) -> Any:
+        seen.append(len(indices))
+        return host(batch, indices)
+
+    model.encode_with_global = encode
+    logged, _ = run(SampledGradient(), task, model, draws)
+    if model.global_patch:
+        assert len(seen) == (len(draws) if model.reads_global else 1)
+    expected, _ = autograd(task, model)
+    torch.testing.assert_close(
+        logged['loss'], sum(v for n, v in expected.items() if 'loss' in n), rtol=1e-9, atol=0
+    )
+
+
 def test_sampled_holds_the_other_patches_fixed() -> None:
     """Two patches carry gradient, the rest of Z is a constant; compared with autograd on a Z
     that is put together by hand."""
@@ -163,7 +187,7 @@ def test_sampled_holds_the_other_patches_fixed() -> None:
     latent = Latent.of_live(batch, tuple(mixed))
     global_features = model.encode_global(batch)
     losses = model.patch_losses(batch, latent, global_features, everything)
-    losses |= model.global_losses(batch, global_features, everything)
+    losses |= model.global_losses(batch, global_features)
     sum(losses.values()).backward()
     assert_equal(found, gradients(model))
 

@@ -117,21 +117,6 @@ def test_losses_are_those_of_the_host_with_the_global_patch_as_one_more_image() 
         torch.testing.assert_close(mine, value, rtol=1e-12, atol=0)
 
 
-def test_shares_of_the_global_losses_add_up() -> None:
-    model: Any = build_detector(patch_size=64)
-    pictures, samples = [image(130, 100), image(70, 64, seed=1)], [sample(130, 100), sample(70, 64)]
-    batch = model.cut(pictures, samples)
-    features = model.encode_global(batch)
-    whole = model.global_losses(batch, features, batch.all_patches)
-    parts = [
-        model.global_losses(batch, features, torch.tensor(part))
-        for part in ([0, 3], [1], [2, 4, 5, 6, 7])
-    ]
-    for name, value in whole.items():
-        assert value.detach() > 0
-        torch.testing.assert_close(sum(part[name] for part in parts), value, rtol=1e-9, atol=0)
-
-
 def test_the_global_patch_of_an_image_of_one_patch_finds_nothing_new() -> None:
     """Both frames are the same window then, so NMS leaves what one of them finds."""
     with_frame, without = (

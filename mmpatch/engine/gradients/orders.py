@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmpatch.patching import ChunkOrder, Latent, Storage
 
-from .encoding import Encoding
+from .encoding import Encoding, GlobalEncoding
 from .passes import Losses, Passes, total
 
 
@@ -40,7 +40,7 @@ def streamed(
             losses.append(passes.score(latent, global_patch, order.chunks[j]))
             for k in order.completed(j):
                 passes.replay(encodings.pop(k), latent, order.chunks[k])
-    losses.append(passes.score_global(global_patch, passes.batch.all_patches))
+    losses.append(passes.score_global(global_patch))
     global_patch.backward()
     return total(losses)
 
@@ -67,7 +67,7 @@ def one_by_one(passes: Passes, storage: Storage, chunk_size: int) -> Losses:
         latent.write(chunk, encoding.with_graph())
         losses.append(passes.score(latent, global_patch, chunk, sums))
         passes.replay(encoding, latent, chunk)
-    losses.append(passes.score_global(global_patch, passes.batch.all_patches))
+    losses.append(passes.score_global(global_patch))
     global_patch.backward()
     return total(losses)
 
@@ -79,6 +79,7 @@ def two_pass(
     scored: Tensor,
     chunk_size: int,
     weight: float = 1.0,
+    global_weight: float = 1.0,
 ) -> Losses:
     """For any loss, and for a draw of PatchGD: Z of the whole batch, which is there first.
 
@@ -89,13 +90,16 @@ def two_pass(
         scored: (S,) the patches whose loss counts.
         chunk_size: Patches that go through theta1 at once. If it holds all K, graphs are kept and
             nothing is encoded twice; the global patches ride along in the same call.
-        weight: Factor of the losses.
+        weight: Factor of the patches' losses.
+        global_weight: Factor of the global patches' own losses; with 0 they are not encoded.
     """
     model, batch = passes.model, passes.batch
     chunks = patches.split(chunk_size)
     latent.collect_gradient(patches)
-    riders = None
-    if len(chunks) == 1:
+    global_patch, riders = GlobalEncoding(), None
+    if global_weight == 0:
+        encodings = [passes.encode(latent, chunk, len(chunks) == 1) for chunk in chunks]
+    elif len(chunks) == 1:
         encoding, global_patch = passes.encode_with_global(latent, patches)
         encodings, riders = [encoding], global_patch
     else:
@@ -112,7 +116,7 @@ def two_pass(
         passes.score(latent, global_patch, part, sums, weight)
         for part in ([scored] if together else scored.split(chunk_size))
     ]
-    losses.append(passes.score_global(global_patch, scored, weight))
+    losses.append(passes.score_global(global_patch, global_weight))
     for chunk, encoding in zip(chunks, encodings):
         passes.replay(encoding, latent, chunk, riders)
     global_patch.backward()

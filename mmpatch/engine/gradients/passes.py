@@ -131,15 +131,13 @@ class Passes:
                 )
             return self._backward(losses, weight)
 
-    def score_global(
-        self, global_patch: GlobalEncoding, patches: Tensor, weight: float = 1.0
-    ) -> Losses:
-        """The global patches' own losses, the share of S patches, and backward to their features."""
+    def score_global(self, global_patch: GlobalEncoding, weight: float = 1.0) -> Losses:
+        """The global patches' own losses, times a weight, and backward to their features."""
         if global_patch.features is None:
             return {}
         with self.monitor.timed('score'):
             with self.stepper.precision(self.model):
-                losses = self.model.global_losses(self.batch, global_patch.features, patches)
+                losses = self.model.global_losses(self.batch, global_patch.features)
             return self._backward(losses, weight) if losses else {}
 
     def _backward(self, losses: dict[str, Tensor], weight: float) -> Losses:

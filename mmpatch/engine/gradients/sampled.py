@@ -95,9 +95,14 @@ class SampledGradient:
         scored = [_scored(passes, patches) for patches in draws]
         weight = len(draws) * passes.batch.num_patches / sum(map(len, scored))
         parts = []
-        for patches, chosen in zip(draws, scored):
+        for number, (patches, chosen) in enumerate(zip(draws, scored)):
+            global_weight = weight * len(chosen) / passes.batch.num_patches
+            if not passes.model.reads_global:
+                global_weight = 0.0 if number else float(len(draws))
             with passes.monitor.timed('inner'):
-                losses = self._inner_iteration(passes, latent, patches, chosen, weight)
+                losses = self._inner_iteration(
+                    passes, latent, patches, chosen, weight, global_weight
+                )
                 passes.step(losses['loss'])
             parts.append(losses)
         return {name: value / len(draws) for name, value in total(parts).items()}
@@ -121,13 +126,21 @@ class SampledGradient:
         return latent
 
     def _inner_iteration(
-        self, passes: Passes, latent: Latent, patches: Tensor, scored: Tensor, weight: float
+        self,
+        passes: Passes,
+        latent: Latent,
+        patches: Tensor,
+        scored: Tensor,
+        weight: float,
+        global_weight: float,
     ) -> Losses:
         first = min(self.chunk_size or len(patches), len(patches))
         losses, chunk_size = with_smaller_chunks(
             passes.stepper.parameters,
             first,
-            lambda chunk_size: two_pass(passes, latent, patches, scored, chunk_size, weight),
+            lambda chunk_size: two_pass(
+                passes, latent, patches, scored, chunk_size, weight, global_weight
+            ),
         )
         if chunk_size < first:
             self.chunk_size = chunk_size

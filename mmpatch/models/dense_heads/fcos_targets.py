@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from mmdet.models.dense_heads import FCOSHead
+from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -62,6 +64,45 @@ def instances_by_patch(
         part.bboxes = boxes[touching]
         found.append(part)
     return found
+
+
+def assign_targets(
+    head: FCOSHead,
+    points: list[Tensor],
+    objects: Sequence[InstanceData],
+    regions: Sequence[InstanceData],
+) -> FCOSTargets:
+    """Give every point of a batch what it is to predict, by FCOS's own rules.
+
+    Args:
+        head: Has the rules.
+        points: Feature points (x, y) of a patch, (points_l, 2) per level [px].
+        objects: Objects of every patch, in its coordinates.
+        regions: Ignored regions of every patch; background inside them does not count.
+    """
+    all_points = torch.cat(points)
+    shape = len(objects), len(all_points)
+    labels = torch.full(shape, head.num_classes, device=all_points.device)
+    weights = torch.ones(labels.shape, device=labels.device) if any(map(len, regions)) else None
+    boxes = [all_points.new_zeros(0, 4)] * len(objects)
+    for i, (found, region) in enumerate(zip(objects, regions)):
+        if len(found) > 0:
+            classes, targets = head.get_targets(points, [found])
+            labels[i] = torch.cat(classes)
+            boxes[i] = torch.cat(targets)[labels[i] != head.num_classes]
+        if len(region) > 0:
+            assert weights is not None
+            background = labels[i] == head.num_classes
+            weights[i, inside_boxes(all_points, region.bboxes) & background] = 0
+    count = torch.tensor(float(sum(map(len, boxes))), device=labels.device)
+    centerness = head.centerness_target(torch.cat(boxes)).sum()
+    return FCOSTargets(
+        labels,
+        weights,
+        boxes,
+        num_pos=reduce_mean(count).clamp(min=1.0),
+        centerness=reduce_mean(centerness).clamp(min=1e-6),
+    )
 
 
 def inside_boxes(points: Tensor, boxes: Tensor) -> Tensor:

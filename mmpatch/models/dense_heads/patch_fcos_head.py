@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmdet.utils import reduce_mean
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -16,7 +15,7 @@ from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
-from .fcos_targets import FCOSTargets, flattened, inside_boxes, instances_by_patch
+from .fcos_targets import FCOSTargets, assign_targets, flattened, instances_by_patch
 from .large_image_fcos_head import LargeImageFCOSHead
 
 #: Class scores, boxes and centernesses, a list of levels each.
@@ -65,9 +64,7 @@ class PatchFCOSHead(LargeImageFCOSHead):
     def _init_layers(self) -> None:
         super()._init_layers()
         cfg = dict(
-            type='mmpatch.ConvAggregator',
-            channels=self.feat_channels,
-            global_patch=self.fuse,
+            type='mmpatch.ConvAggregator', channels=self.feat_channels, global_patch=self.fuse
         )
         cfg.update(self.aggregator_cfg)
         self.aggregators = nn.ModuleList(MODELS.build(cfg) for _ in ('class', 'box'))
@@ -197,30 +194,8 @@ class PatchFCOSHead(LargeImageFCOSHead):
         objects += [s.gt_instances for s in large]
         regions = instances_by_patch(batch, [s.get('ignored_instances') for s in samples])
         regions += [s.get('ignored_instances', InstanceData()) for s in large]
-        like = samples[0].gt_instances.bboxes
-        points = self._points(batch.patch_size, like)
-        all_points = torch.cat(points)
-        labels = torch.full((len(objects), len(all_points)), self.num_classes, device=like.device)
-        weights = torch.ones(labels.shape, device=like.device) if any(map(len, regions)) else None
-        boxes = [like.new_zeros(0, 4)] * len(objects)
-        for i, (found, region) in enumerate(zip(objects, regions)):
-            if len(found) > 0:
-                classes, targets = self.get_targets(points, [found])
-                labels[i] = torch.cat(classes)
-                boxes[i] = torch.cat(targets)[labels[i] != self.num_classes]
-            if len(region) > 0:
-                assert weights is not None
-                background = labels[i] == self.num_classes
-                weights[i, inside_boxes(all_points, region.bboxes) & background] = 0
-        count = torch.tensor(float(sum(map(len, boxes))), device=like.device)
-        centerness = self.centerness_target(torch.cat(boxes)).sum()
-        return FCOSTargets(
-            labels,
-            weights,
-            boxes,
-            num_pos=reduce_mean(count).clamp(min=1.0),
-            centerness=reduce_mean(centerness).clamp(min=1e-6),
-        )
+        points = self._points(batch.patch_size, samples[0].gt_instances.bboxes)
+        return assign_targets(self, points, objects, regions)
 
     def patch_losses(
         self,
@@ -237,25 +212,17 @@ class PatchFCOSHead(LargeImageFCOSHead):
         return self._losses(batch, self.maps(batch, latent, global_features, patches), patches)
 
     def global_losses(
-        self, batch: PatchBatch[FCOSTargets], global_features: Features, shares: Tensor
+        self, batch: PatchBatch[FCOSTargets], global_features: Features
     ) -> dict[str, Tensor]:
-        """FCOS's losses at the global patches' own levels, as shares of the whole batch's.
+        """FCOS's losses at the global patches' own levels.
 
         Args:
             batch: The batch.
             global_features: See :meth:`global_maps`.
-            shares: How much of each global patch's losses counts; (B,).
         """
-        scores, boxes, centers = self.global_maps(global_features)
-        sums: dict[str, Tensor] = {}
-        for image, share in enumerate(shares.to(scores[0])):
-            own = slice(image, image + 1)
-            maps = [x[own] for x in scores], [x[own] for x in boxes], [x[own] for x in centers]
-            losses = self._losses(batch, maps, torch.tensor([batch.num_patches + image]))
-            for name, value in losses.items():
-                name = name.replace('loss_', 'loss_global_')
-                sums[name] = sums.get(name, 0) + value * share
-        return sums
+        images = batch.num_patches + torch.arange(batch.num_images)  # their targets come last
+        losses = self._losses(batch, self.global_maps(global_features), images)
+        return {name.replace('loss_', 'loss_global_'): value for name, value in losses.items()}
 
     def _losses(
         self, batch: PatchBatch[FCOSTargets], maps: Maps, patches: Tensor

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from mmdet.models.detectors import SingleStageDetector
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -60,12 +59,18 @@ class BasePatchDetector(PatchModelMixin, SingleStageDetector):
             global_patch=global_patch,
             **kwargs,
         )
+        self.fuse = global_patch and fuse
         self.seen_scales = SeenScales() if global_patch else None
         self.frames: FrameSplit | None = None
         if global_patch and global_frame is not False:
             settings = {} if global_frame is True else dict(global_frame)
             stride = settings.pop('stride', None) or self._finest_stride()
             self.frames = FrameSplit(patch_size, stride, **settings)
+
+    @property
+    def reads_global(self) -> bool:
+        """Whether the aggregator reads the global patch."""
+        return self.fuse
 
     def _finest_stride(self) -> int:
         """Finest stride of the head's feature levels [px]."""
@@ -92,11 +97,6 @@ class BasePatchDetector(PatchModelMixin, SingleStageDetector):
         if self.frames is None:
             return batch, data_samples, ()
         return batch, *self.frames(batch, data_samples)
-
-    def shares(self, batch: PatchBatch[object], patches: Tensor) -> Tensor:
-        """How much of each image's patches some patches (S,) are; (B,) in [0, 1], float64."""
-        counts = torch.bincount(batch.image_index[patches], minlength=batch.num_images)
-        return counts.double() / torch.bincount(batch.image_index, minlength=batch.num_images)
 
     def detect(
         self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool

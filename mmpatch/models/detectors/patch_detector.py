@@ -125,14 +125,12 @@ class PatchDetector(BasePatchDetector):
         return losses
 
     def global_losses(
-        self, batch: PatchBatch[FCOSTargets], global_features: Features, patches: Tensor
+        self, batch: PatchBatch[FCOSTargets], global_features: Features
     ) -> dict[str, Tensor]:
-        """Losses of the global patches' own objects, the share that S patches stand for."""
+        """Losses of the global patches' own objects."""
         if self.frames is None:
             return {}
-        losses: dict[str, Tensor] = self.bbox_head.global_losses(
-            batch, global_features, self.shares(batch, patches)
-        )
+        losses: dict[str, Tensor] = self.bbox_head.global_losses(batch, global_features)
         return losses
 
     def detect(

@@ -69,7 +69,6 @@ class PatchStitchedDetector(BasePatchDetector):
         )
         if self.bbox_head.test_cfg is not None:
             self.bbox_head.test_cfg = with_portable_nms(self.bbox_head.test_cfg)
-        self.fuse = global_patch and fuse
         self.aggregator = MODELS.build(
             dict(
                 type='mmpatch.ConvAggregator',
@@ -166,16 +165,12 @@ class PatchStitchedDetector(BasePatchDetector):
         return losses
 
     def global_losses(
-        self, batch: PatchBatch[StitchedTargets], global_features: Features, patches: Tensor
+        self, batch: PatchBatch[StitchedTargets], global_features: Features
     ) -> dict[str, Tensor]:
-        """The head's losses of the global patches of the images that S patches belong to."""
+        """The head's losses of the global patches."""
         if self.frames is None:
             return {}
-        images = batch.images_of(patches).tolist()
-        losses: dict[str, Any] = self.bbox_head.loss(
-            tuple(level[images] for level in global_features),
-            [batch.targets.global_patches[image] for image in images],
-        )
+        losses: dict[str, Any] = self.bbox_head.loss(global_features, batch.targets.global_patches)
         return {name.replace('loss', 'loss_global', 1): value for name, value in losses.items()}
 
     def detect(

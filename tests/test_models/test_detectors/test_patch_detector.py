@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmpatch.models.dense_heads import patch_fcos_head
+from mmpatch.models.dense_heads import fcos_targets
 from mmpatch.patching import Latent
 from mmpatch.testing.shallow_detector import shallow_pair
 from mmpatch.testing.tasks import BORDER_SIZES
@@ -129,7 +129,7 @@ def test_the_normalisers_are_means_over_ranks(monkeypatch: pytest.MonkeyPatch) -
     model = build_detector(patch_size=64)
     pixels, data = [image(130, 100)], [sample(130, 100)]
     alone = model.loss(pixels, data)
-    monkeypatch.setattr(patch_fcos_head, 'reduce_mean', lambda tensor: 1.5 * tensor)
+    monkeypatch.setattr(fcos_targets, 'reduce_mean', lambda tensor: 1.5 * tensor)
     shared = model.loss(pixels, data)
     for name, value in alone.items():
         torch.testing.assert_close(shared[name] * 1.5, value, rtol=1e-6, atol=0)
