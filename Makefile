@@ -27,7 +27,7 @@ env:  ## Make the environment (.venv); compiles mmcv's operators the first time 
 demo: env  ## Train and show the demo
 	$(RUN) tools/demo.py $(ARGS)
 
-compare: env  ## Compare all methods on trees and on digits of all sizes (six hours)
+compare: env  ## Compare all methods on trees and on digits of all sizes (about six hours)
 	$(RUN) tools/dataset_converters/yellowstone.py
 	$(RUN) tools/dataset_converters/scales.py
 	$(RUN) tools/model_converters/efficientnet_lite0.py

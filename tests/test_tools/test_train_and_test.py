@@ -33,8 +33,9 @@ def run(tool: str, *arguments: object) -> str:
 
 
 @pytest.fixture
-def run_again(tmp_path: Path) -> Callable[..., str]:
+def run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Run a tool that has been run in a process of its own before, without its imports."""
+    monkeypatch.setattr(Visualizer, '_instance_dict', Visualizer._instance_dict.copy())
     for name in ('visualizer', 'of another test'):  # neither may draw for the tool
         Visualizer.get_instance(name)
 

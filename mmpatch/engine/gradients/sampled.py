@@ -24,9 +24,11 @@ class SampledGradient:
     """Fill Z without gradient, then J times: encode K patches, write them into Z, step.
 
     theta1 receives gradient from the K local patches and from the global patch, theta2 from all
-    scored patches. The other patches are read from Z as they were last encoded. The loss of an
-    inner iteration is weighted such that the mean over all is the loss of the batch. Learning
-    rates thus mean what they mean for a stock model, whatever share of the patches is sampled.
+    scored patches. A global patch that theta2 does not read at the patches is encoded for its own
+    losses alone, in the first inner iteration. The other patches are read from Z as they were last
+    encoded. The loss of an inner iteration is weighted such that the mean over all is the loss of
+    the batch. Learning rates thus mean what they mean for a stock model, whatever share of the
+    patches is sampled.
 
     Source: Patch Gradient Descent (Gupta et al. 2023, arXiv:2301.13817).
 
@@ -97,7 +99,7 @@ class SampledGradient:
         parts = []
         for number, (patches, chosen) in enumerate(zip(draws, scored)):
             global_weight = weight * len(chosen) / passes.batch.num_patches
-            if not passes.model.reads_global:
+            if not passes.model.reads_global:  # once a batch will do, with the weight of all J
                 global_weight = 0.0 if number else float(len(draws))
             with passes.monitor.timed('inner'):
                 losses = self._inner_iteration(
