@@ -17,6 +17,8 @@ from mmpatch.testing import make_coco_tree, run_forked
 from mmpatch.testing.tiny_detector import detector_cfg
 
 ROOT = Path(__file__).parents[2]
+#: What torch 2.4 says at the import of mmengine, past every filter; no later torch says it.
+OF_TORCH_2_4 = r'.*zero_optimizer\.py:\d+: DeprecationWarning: `TorchScript` support.*\n.*\n'
 
 
 def run(tool: str, *arguments: object) -> str:
@@ -122,11 +124,12 @@ def test_host_libraries_are_silent(
         env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
     )
     assert re.fullmatch(said, done.stdout, re.DOTALL)
+    errors = re.sub(OF_TORCH_2_4, '', done.stderr)
     if done.returncode:  # the last line is ours
-        assert done.stderr.startswith('Traceback')
-        assert "did you mean 'optim_wrapper'" in done.stderr.splitlines()[-1]
+        assert errors.startswith('Traceback')
+        assert "did you mean 'optim_wrapper'" in errors.splitlines()[-1]
     else:
-        assert done.stderr == ''
+        assert errors == ''
 
 
 @pytest.mark.slow
