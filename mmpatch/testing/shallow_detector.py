@@ -29,13 +29,10 @@ class ShallowBackbone(BaseModule):
 
 
 def shallow_pair(patch_size: int, halo: int) -> tuple[Any, Any]:
-    """Ours without global patch, its aggregators the identity, and stock FCOS, same weights."""
+    """Ours without global patch, and stock FCOS with the same weights."""
     head = dict(in_channels=8, feat_channels=8, stacked_convs=0, norm_cfg=None)
     cfg: dict[str, Any] = dict(backbone=dict(type='ShallowBackbone'), neck=None, head=head)
     ours: Any = build_detector(patch_size=patch_size, halo=halo, global_patch=False, **cfg).train()
-    for aggregator in ours.bbox_head.aggregators:
-        aggregator.init_weights()
     stock: Any = build_stock_detector(patch_size=patch_size, **cfg).train()
-    state = {k: v for k, v in ours.state_dict().items() if 'aggregators' not in k}
-    stock.load_state_dict(state, strict=True)
+    stock.load_state_dict(ours.state_dict(), strict=True)
     return ours, stock

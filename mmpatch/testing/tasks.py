@@ -101,7 +101,7 @@ TASKS = (
             dict(fuse=True, global_frame=False),
             dict(halo=32, fuse=True),
             dict(head=dict(loss_region='full')),
-            dict(head=dict(aggregator=dict(kernel_size=1))),
+            dict(fuse=True, head=dict(aggregator=dict(kernel_size=1))),
         ),
     ),
     Task(

@@ -281,9 +281,7 @@ def test_with_enough_halo_exact_is_the_untiled_stock_model() -> None:
     sum(losses.values()).backward()
     for name, value in losses.items():
         torch.testing.assert_close(logged[name], value.detach(), rtol=1e-10, atol=0)
-    aggregators = {name: grad for name, grad in found.items() if 'aggregators' in name}
-    assert aggregators
-    assert_equal({n: g for n, g in found.items() if n not in aggregators}, gradients(stock))
+    assert_equal(found, gradients(stock))
 
 
 def test_memory_of_exact_is_two_rows_of_patches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,9 +124,6 @@ def test_the_global_patch_of_an_image_of_one_patch_finds_nothing_new() -> None:
     )
     for model in (with_frame, without):  # empty boxes overlap with nothing, not even their like
         model.bbox_head.test_cfg.min_bbox_size = 1
-    for model in (with_frame, without):
-        for aggregator in model.bbox_head.aggregators:
-            aggregator.init_weights()
     without.load_state_dict(with_frame.state_dict(), strict=False)
     picture, data = image(128, 128), sample(128, 128, double=False)
     with torch.no_grad():

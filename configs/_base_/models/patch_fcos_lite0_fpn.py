@@ -51,7 +51,6 @@ model = dict(
         centerness_on_reg=True,
         center_sampling=True,
         loss_region='sampled',
-        aggregator=dict(kernel_size=3),
         # Boxes start at two strides to every side; with FCOS's zero bias half of them start at zero
         # size, where no gradient reaches them.
         init_cfg=dict(

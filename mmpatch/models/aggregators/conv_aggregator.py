@@ -19,8 +19,7 @@ class ConvAggregator(BaseModule):
     stock detector can be loaded and refined.
 
     Args:
-        channels: Channels F of a local feature map.
-        global_patch: Read the global patch's features too.
+        channels: Channels F of a feature map.
         kernel_size: Side of the kernel [cells], odd.
         relu: End in a ReLU; it starts as the identity of positive features only.
 
@@ -31,7 +30,6 @@ class ConvAggregator(BaseModule):
     def __init__(
         self,
         channels: int,
-        global_patch: bool = True,
         kernel_size: int = 3,
         relu: bool = True,
     ) -> None:
@@ -41,9 +39,7 @@ class ConvAggregator(BaseModule):
         self.channels = channels
         self.radius = kernel_size // 2
         self.relu = relu
-        self.conv = nn.Conv2d(
-            channels * (1 + global_patch), channels, kernel_size, padding=self.radius
-        )
+        self.conv = nn.Conv2d(2 * channels, channels, kernel_size, padding=self.radius)
 
     def init_weights(self) -> None:
         """Identity on the local half, zero on the global half."""
@@ -52,17 +48,15 @@ class ConvAggregator(BaseModule):
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
         nn.init.dirac_(self.conv.weight.data[:, : self.channels])
 
-    def forward(self, local: Tensor, global_maps: Tensor | None) -> Tensor:
+    def forward(self, local: Tensor, global_maps: Tensor) -> Tensor:
         """Fuse the features of S places.
 
         Args:
             local: Windows of the latent, (S, F, h, w).
-            global_maps: The global patch's features at the same places, (S, F, h, w); None without
-                global patch.
+            global_maps: The global patch's features at the same places, (S, F, h, w).
 
         Returns:
             (S, F, h, w); the outer ``radius`` cells miss what lies beyond the window.
         """
-        x = local if global_maps is None else torch.cat((local, global_maps.to(local.dtype)), dim=1)
-        fused: Tensor = self.conv(x)
+        fused: Tensor = self.conv(torch.cat((local, global_maps.to(local.dtype)), dim=1))
         return F.relu(fused) if self.relu else fused

@@ -26,17 +26,18 @@ Maps = tuple[list[Tensor], list[Tensor], list[Tensor]]
 class PatchFCOSHead(LargeImageFCOSHead):
     """FCOS whose towers belong to theta1 and whose last layers belong to theta2.
 
-    Between the two lies the latent Z and one aggregator per tower, shared by all levels. It reads
-    local features and, with ``fuse``, global ones. The last layers may also run on the global
-    patch's own levels, as on a downsampled image. Target assignment, box coding and post-processing
-    are FCOS's own. Losses are FCOS's too, with the normalisers of the whole batch.
+    Between the two lies the latent Z. With ``fuse`` there is also one aggregator per tower, shared
+    by all levels, which reads local and global features. Without it the layers are those of stock
+    FCOS. The last layers may also run on the global patch's own levels, as on a downsampled image.
+    Target assignment, box coding and post-processing are FCOS's own. Losses are FCOS's too, with
+    the normalisers of the whole batch.
 
     Sources: FCOS (Tian et al., ICCV 2019); Resource Efficient Perception for Vision Systems,
     section III-B.
 
     Args:
-        aggregator: Settings of :class:`ConvAggregator` besides ``channels`` and ``global_patch``.
-        fuse: Let the aggregators read the global patch's features; set by :class:`PatchDetector`.
+        aggregator: Settings of :class:`ConvAggregator` besides ``channels``; used with ``fuse``.
+        fuse: Let aggregators read the global patch's features; set by :class:`PatchDetector`.
         loss_region: Patches that an inner iteration scores: ``'sampled'``, those that carry
             gradient, or ``'full'``, all of them as in the paper.
 
@@ -63,14 +64,14 @@ class PatchFCOSHead(LargeImageFCOSHead):
 
     def _init_layers(self) -> None:
         super()._init_layers()
-        cfg = dict(
-            type='mmpatch.ConvAggregator', channels=self.feat_channels, global_patch=self.fuse
-        )
-        cfg.update(self.aggregator_cfg)
-        self.aggregators = nn.ModuleList(MODELS.build(cfg) for _ in ('class', 'box'))
-        #: Cells of the neighbouring patches that theta2 reads: the aggregator's and, for the
-        #: 3 x 3 kernels of the last layers, one more.
-        self.radius: int = int(self.aggregators[0].radius) + 1  # type: ignore[arg-type]
+        #: Cells of the neighbouring patches that theta2 reads: one for the 3 x 3 kernels of the
+        #: last layers, and the aggregator's.
+        self.radius = 1
+        if self.fuse:
+            cfg = dict(type='mmpatch.ConvAggregator', channels=self.feat_channels)
+            cfg.update(self.aggregator_cfg)
+            self.aggregators = nn.ModuleList(MODELS.build(cfg) for _ in ('class', 'box'))
+            self.radius += int(self.aggregators[0].radius)  # type: ignore[arg-type]
 
     # --- theta1 -----------------------------------------------------------------------------
 
@@ -138,31 +139,36 @@ class PatchFCOSHead(LargeImageFCOSHead):
             Class scores (S, classes, h_l, w_l), boxes (S, 4, ., .) and centernesses (S, 1, ., .).
         """
         count, r = len(self.strides), self.radius
-        fused = []
+        if self.fuse and global_features is not None:
+            features = self._fused(batch, latent, global_features, patches)
+        else:
+            features = [latent.windows(i, patches, r) for i in range(len(latent.levels))]
+        outs = self(list(zip(features[:count], features[count:])))
+        scores, boxes, centers = ([x[..., r:-r, r:-r] for x in kind] for kind in outs)
+        return scores, boxes, centers
+
+    def _fused(
+        self, batch: PatchBatch[object], latent: Latent, global_features: Features, patches: Tensor
+    ) -> list[Tensor]:
+        """Windows of S patches after the aggregators, (S, F, h_l + 2r, w_l + 2r) a level."""
+        r, windows = self.radius, []
         for level, cells in enumerate(latent.levels):
             local = latent.windows(level, patches, r)
+            h, w = cells.shape[-2:]
+            global_maps = global_windows(global_features[level], batch, patches, (h, w), r)
             # theta2 on a stitched Z pads with zeros beyond the grid, after each layer
-            inside = latent.inside(level, patches, r)
-            everywhere = bool(inside.all())
-            inside = inside.to(local)
-            global_maps = None
-            if self.fuse and global_features is not None:
-                h, w = cells.shape[-2:]
-                global_maps = global_windows(global_features[level], batch, patches, (h, w), r)
-                global_maps = global_maps if everywhere else global_maps * inside
-            x = self.aggregators[level // count](local, global_maps)
+            inside = latent.inside(level, patches, r).to(local)
+            x = self.aggregators[level // len(self.strides)](local, global_maps * inside)
             if x.shape != local.shape:
                 raise ValueError(
                     f'{type(self.aggregators[0]).__name__} must return maps of the shape of the '
                     f'local ones, {tuple(local.shape)}; it returned {tuple(x.shape)}'
                 )
-            fused.append(x if everywhere else x * inside)
-        outs = self(list(zip(fused[:count], fused[count:])))
-        scores, boxes, centers = ([x[..., r:-r, r:-r] for x in kind] for kind in outs)
-        return scores, boxes, centers
+            windows.append(x * inside)
+        return windows
 
     def global_maps(self, global_features: Features) -> Maps:
-        """Predictions of the last layers at the global patches' own levels, without aggregator.
+        """Predictions of the last layers at the global patches' own levels.
 
         Args:
             global_features: 2L maps (B, F, g_l, g_l), see :meth:`towers`.

@@ -27,7 +27,7 @@ class BasePatchDetector(PatchModelMixin, SingleStageDetector):
         global_patch: Encode the whole image, resized to one patch, too.
         global_frame: Whether large objects are found in the global patch. A dict sets ``min_cells``,
             ``max_share`` or ``stride`` of :class:`mmpatch.models.frames.FrameSplit`.
-        fuse: Let the aggregator read the global patch's features.
+        fuse: Join the global patch's features to the local ones by an aggregator.
 
     Raises:
         ValueError: If the global patch would be encoded for nothing.

@@ -22,9 +22,9 @@ from .base_patch_detector import BasePatchDetector
 class PatchDetector(BasePatchDetector):
     """A detector whose head can be split, patch by patch.
 
-    theta1 is the backbone, the neck and the head's towers. theta2 is the head's aggregators and
-    last layers. Memory does not depend on the size of the image. For other heads of mmdet see
-    :class:`mmpatch.PatchStitchedDetector`.
+    theta1 is the backbone, the neck and the head's towers. theta2 is the head's last layers and, with
+    ``fuse``, its aggregators. Memory does not depend on the size of the image. For other heads of
+    mmdet see :class:`mmpatch.PatchStitchedDetector`.
 
     Under :class:`mmpatch.PatchGDTrainLoop` only the sampled patches carry gradient. Under a stock
     loop ``loss`` holds all patches in memory at once.

@@ -35,15 +35,16 @@ class StitchedTargets:
 class PatchStitchedDetector(BasePatchDetector):
     """Any dense head of mmdet, such as RetinaNet's, YOLOX's or CenterNet's, patch by patch.
 
-    theta1 is the backbone and the neck. Its features are put side by side. theta2 is an aggregator,
-    shared by all levels, and the head as it is. All maps of an image, and what the head keeps for its
-    backward pass, are in memory at once. The global patch is one more image for the head.
+    theta1 is the backbone and the neck. Its features are put side by side. theta2 is the head as it
+    is and, with ``fuse``, one aggregator before it, shared by all levels. All maps of an image, and
+    what the head keeps for its backward pass, are in memory at once. The global patch is one more
+    image for the head.
 
     Args:
         backbone, neck, train_cfg, test_cfg, data_preprocessor, init_cfg: As in
             :class:`mmdet.models.SingleStageDetector`.
         bbox_head: Any dense head of mmdet with ``in_channels``.
-        aggregator: Settings of the aggregator besides ``channels`` and ``global_patch``;
+        aggregator: Settings of the aggregator besides ``channels``, used with ``fuse``;
             :class:`ConvAggregator` without ReLU by default.
         global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
         patch_size, halo, stride, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
@@ -69,15 +70,9 @@ class PatchStitchedDetector(BasePatchDetector):
         )
         if self.bbox_head.test_cfg is not None:
             self.bbox_head.test_cfg = with_portable_nms(self.bbox_head.test_cfg)
-        self.aggregator = MODELS.build(
-            dict(
-                type='mmpatch.ConvAggregator',
-                relu=False,
-                channels=head['in_channels'],
-                global_patch=global_patch and fuse,
-            )
-            | (aggregator or {})
-        )
+        if self.fuse:
+            cfg = dict(type='mmpatch.ConvAggregator', relu=False, channels=head['in_channels'])
+            self.aggregator = MODELS.build(cfg | (aggregator or {}))
 
     @property
     def loss_scope(self) -> LossScope:
@@ -111,7 +106,7 @@ class PatchStitchedDetector(BasePatchDetector):
         global_features: Features | None,
         images: Sequence[int],
     ) -> list[Tensor]:
-        """Fused maps of some images, each padded with zeros to the largest.
+        """The head's input for some images, each padded with zeros to the largest.
 
         Args:
             batch: The batch.
@@ -138,14 +133,15 @@ class PatchStitchedDetector(BasePatchDetector):
         level: int,
         image: int,
     ) -> Tensor:
-        """The fused map of one image and level, (1, D, H_l, W_l)."""
+        """The head's input for one image and level, (1, D, H_l, W_l)."""
         patches, grid = batch.of_image(image), batch.grids[image]
-        local, global_maps = latent.windows(level, patches), None
-        if self.fuse and global_features is not None:
-            h, w = local.shape[-2:]
-            windows = global_windows(global_features[level], batch, patches, (h, w), 0)
-            global_maps = grid.merge(windows, crop=False)[None]
-        fused: Tensor = self.aggregator(grid.merge(local, crop=False)[None], global_maps)
+        windows = latent.windows(level, patches)
+        local = grid.merge(windows, crop=False)[None]
+        if not self.fuse or global_features is None:
+            return local
+        cells = windows.shape[-2], windows.shape[-1]
+        windows = global_windows(global_features[level], batch, patches, cells, 0)
+        fused: Tensor = self.aggregator(local, grid.merge(windows, crop=False)[None])
         return fused
 
     def patch_losses(
@@ -197,12 +193,12 @@ class PatchStitchedDetector(BasePatchDetector):
         )
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
-        """What the head gives for the fused maps (mode ``'tensor'``)."""
+        """What the head gives for its maps (mode ``'tensor'``)."""
         return self.bbox_head(tuple(self._maps(self.cut_images(batch_inputs))[0]))
 
     @torch.no_grad()
     def _maps(self, batch: PatchBatch[object]) -> tuple[list[Tensor], Features | None]:
-        """Fused maps of all images of a batch, and the features of the global patches."""
+        """The head's input for all images of a batch, and the features of the global patches."""
         ((latent, global_features, _),) = self.sweep(batch)
         return self.maps(batch, latent, global_features, range(batch.num_images)), global_features
 

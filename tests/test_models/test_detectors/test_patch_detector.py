@@ -31,13 +31,10 @@ def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stock_pair(patch_size: int, **head: Any) -> tuple[nn.Module, nn.Module]:
-    """Ours without global patch and with aggregators as initialised, and stock FCOS."""
+    """Ours without global patch, and stock FCOS with the same weights."""
     ours = build_detector(patch_size=patch_size, global_patch=False, head=head)
-    for aggregator in ours.bbox_head.aggregators:
-        aggregator.init_weights()
     stock = build_stock_detector(patch_size=patch_size, head=head)
-    state = {k: v for k, v in ours.state_dict().items() if 'aggregators' not in k}
-    stock.load_state_dict(state, strict=True)
+    stock.load_state_dict(ours.state_dict(), strict=True)
     return ours, stock
 
 
@@ -252,7 +249,7 @@ def test_shares_of_disjoint_patches_add_up_to_the_loss_of_the_batch() -> None:
 
 @pytest.mark.parametrize('objects', [0, 500])
 def test_every_parameter_gets_a_finite_gradient(objects: int) -> None:
-    model = build_detector(patch_size=64)
+    model = build_detector(patch_size=64, fuse=True)
     sum(model.loss([image(130, 100)], [sample(130, 100, objects)]).values()).backward()
     found = gradients(model)
     missing = {n for n, p in model.named_parameters() if p.requires_grad} - set(found)
@@ -347,11 +344,17 @@ def test_an_image_without_a_scale_factor_was_not_resized() -> None:
         (dict(halo=8), r'halo=8 px is no multiple of .* \(8, 16, 32\)\): choose 0 or 32'),
         (dict(patch_size=40), r'choose 32 or 64'),
         (dict(patch_size=24), r'no multiple of .*\): choose 32'),
-        (dict(patch_size=32), 'read 2 cells of the neighbouring patch: use patch_size >= 64'),
+        (
+            dict(patch_size=32, fuse=True),
+            'read 2 cells of the neighbouring patch: use patch_size >= 64',
+        ),
         (dict(chunk_size=0), 'chunk_size must be at least 1'),
         (dict(small_images='skip'), "small_images must be 'error' or 'pad'"),
         (dict(head=dict(loss_region='half')), "loss_region must be 'full' or 'sampled'"),
-        (dict(head=dict(aggregator=dict(kernel_size=2))), 'kernel_size must be odd, got 2'),
+        (
+            dict(fuse=True, head=dict(aggregator=dict(kernel_size=2))),
+            'kernel_size must be odd, got 2',
+        ),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:
