@@ -169,6 +169,12 @@ class PatchModelMixin:
         """Whether the loss of a patch depends on sums over all patches."""
         return False
 
+    def for_iteration(
+        self, batch: PatchBatch[Any], patches: Tensor, weight: float, global_weight: float
+    ) -> PatchBatch[Any]:
+        """The batch as an inner iteration that scores S patches sees it: as it is."""
+        return batch
+
     def patch_sums(
         self,
         batch: PatchBatch[Any],

@@ -70,6 +70,18 @@ class PatchModel(HasModules, Protocol[Targets]):
     ) -> tuple[Features, Features | None]:
         """What :meth:`encode` and :meth:`encode_global` return, if possible by one call of theta1."""
 
+    def for_iteration(
+        self, batch: PatchBatch[Targets], patches: Tensor, weight: float, global_weight: float
+    ) -> PatchBatch[Targets]:
+        """The batch as an inner iteration of PatchGD sees it, that scores S patches of it.
+
+        Args:
+            batch: The batch.
+            patches: (S,) the patches.
+            weight: Factor of the losses of these patches.
+            global_weight: Factor of the losses of the global patches.
+        """
+
     def patch_sums(
         self,
         batch: PatchBatch[Targets],

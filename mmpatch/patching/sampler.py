@@ -43,13 +43,14 @@ class PatchSampler:
 
         Args:
             images: Row and column of every patch in the grid of its image, (N_b, 2) int64 each.
-            schedule: The sampling rate, J, and the size of blocks.
+            schedule: The sampling rate, J, the size of blocks, and whether the global patch comes first.
             epoch: Epoch of the draw.
             iteration: Iteration of the draw, counted from the start of the training.
             rank: Process that draws.
 
         Returns:
-            J tensors of flat patch numbers, ascending, int64; none of them is empty.
+            J tensors of flat patch numbers, ascending, int64; none of them is empty. With
+            ``global_iteration`` an empty one comes before them.
 
         Raises:
             ValueError: If there is no patch.
@@ -59,9 +60,10 @@ class PatchSampler:
             raise ValueError(f'drawing needs at least one patch, got images of {sizes}')
         generator = torch.Generator().manual_seed(_mix(self.seed, epoch, iteration, rank))
         portions: list[Tensor] = []
-        while len(portions) < schedule.rounds:
+        while len(portions) < schedule.draws:
             portions += _portions(_shuffled(images, schedule.block, generator), schedule)
-        return [portion.sort().values for portion in portions[: schedule.rounds]]
+        draws = [portion.sort().values for portion in portions[: schedule.draws]]
+        return [torch.arange(0)] * schedule.global_iteration + draws
 
 
 def _shuffled(images: Sequence[Tensor], side: int, generator: torch.Generator) -> list[Tensor]:
@@ -93,7 +95,7 @@ def _portions(blocks: list[Tensor], schedule: PatchSchedule) -> Iterator[Tensor]
     """The portions of one pass over all patches, none of them empty."""
     count = sum(map(len, blocks))
     if schedule.inner_iterations is None:
-        yield from (part for part in torch.cat(blocks).tensor_split(schedule.rounds) if len(part))
+        yield from (part for part in torch.cat(blocks).tensor_split(schedule.draws) if len(part))
         return
     most = schedule.patches_per_round(count)
     portion: list[Tensor] = []

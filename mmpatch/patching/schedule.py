@@ -18,6 +18,7 @@ class PatchSchedule:
             J has to be given too.
         block: Patches are drawn in square blocks of so many neighbours a side. Within a block theta2
             reads features that all carry gradient.
+        global_iteration: One more inner iteration, before the J others, trains the global patch alone.
 
     Raises:
         ValueError: If the sampling rate is outside (0, 1], or J, K or the block is not positive.
@@ -27,6 +28,7 @@ class PatchSchedule:
     inner_iterations: int | None = None
     sampled_patches: int | None = None
     block: int = 1
+    global_iteration: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.sampling_rate <= 1:
@@ -51,7 +53,12 @@ class PatchSchedule:
 
     @property
     def rounds(self) -> int:
-        """Number J of inner iterations per batch."""
+        """Inner iterations per batch: J, and that of the global patch."""
+        return self.draws + self.global_iteration
+
+    @property
+    def draws(self) -> int:
+        """Number J of inner iterations per batch that draw patches."""
         if self.inner_iterations is not None:
             return self.inner_iterations
         return math.ceil(round(1 / self.sampling_rate, 9))
@@ -71,6 +78,6 @@ class PatchSchedule:
             accumulative_counts: Inner iterations whose gradients are summed up for a step.
 
         Returns:
-            ``ceil(batches * J / accumulative_counts)``.
+            ``ceil(batches * rounds / accumulative_counts)``.
         """
         return math.ceil(batches * self.rounds / accumulative_counts)

@@ -115,7 +115,7 @@ def test_without_a_fill_all_patches_at_once_are_still_exact() -> None:
 def test_without_a_fill_missing_neighbours_are_a_border() -> None:
     """The only patch of a draw is trained as if its image ended where it does."""
     task = TASKS[0]
-    model: Any = task.build(global_patch=False)
+    model: Any = task.build(global_patch=False, head=dict(normalise_by='batch'))
     alone, sample = task.images()[0][:, :64, :64], task.samples()[0]
     _, found = run(SampledGradient(fill=False), task, model, [torch.tensor([0])])
     batch = model.cut(task.images(), task.samples())
@@ -152,6 +152,7 @@ def test_inner_iterations_have_the_loss_of_the_batch_together(
 ) -> None:
     """A global patch that serves its own losses alone is encoded once, another in each of them."""
     model: Any = task.build(**variant)
+    _normalise_by_batch(model)
     draws = [torch.tensor([3, 5, 7]), torch.tensor([0, 1, 2]), torch.tensor([4, 6])]
     seen: list[int] = []
     host = model.encode_with_global
@@ -168,6 +169,52 @@ def test_inner_iterations_have_the_loss_of_the_batch_together(
     torch.testing.assert_close(
         logged['loss'], sum(v for n, v in expected.items() if 'loss' in n), rtol=1e-9, atol=0
     )
+
+
+def test_a_draw_of_one_patch_is_a_step_on_a_tile() -> None:
+    """Without fill and global patch, with FCOS's own normalisers."""
+    task = TASKS[0]
+    model: Any = task.build(global_patch=False)
+    tile, sample = task.images()[0][:, :64, :64], task.samples()[0]
+    logged, found = run(SampledGradient(fill=False), task, model, [torch.tensor([0])])
+    alone = Task('tile', lambda: model, lambda: [copy.deepcopy(sample)], images=lambda: [tile])
+    losses, expected = autograd(alone, model)
+    assert_equal(found, expected, 1e-6)  # weights times normalisers are rounded to float32
+    for name, value in losses.items():
+        assert value > 0
+        torch.testing.assert_close(logged[name], value, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize('normalise_by', ['iteration', 'batch'])
+def test_an_inner_iteration_of_the_global_patch(normalise_by: str) -> None:
+    """Its loss is that of a downsampled image, or with the others that of the batch."""
+    task = TASKS[0]
+    model: Any = task.build(head=dict(normalise_by=normalise_by))
+    nothing = torch.arange(0)
+    logged, found = run(SampledGradient(), task, model, [nothing])
+    assert all(name == 'loss' or 'global' in name for name in logged)
+    batch = model.cut(task.images(), task.samples())
+    losses = model.global_losses(batch, model.encode_global(batch))
+    boxes = batch.targets.boxes
+    share = sum(map(len, boxes[batch.num_patches :])) / sum(map(len, boxes))
+    assert 0 < share < 1
+    factor = 1 if normalise_by == 'batch' else 1 / share
+    expected = losses['loss_global_cls'].detach() * factor
+    torch.testing.assert_close(logged['loss_global_cls'], expected, rtol=1e-6, atol=0)
+    if normalise_by == 'batch':
+        sum(losses.values()).backward()
+        assert_equal(found, gradients(model))
+        model.zero_grad()
+        draws = [nothing, torch.tensor([3, 5, 7]), torch.tensor([0, 1, 2, 4, 6])]
+        logged, _ = run(SampledGradient(), task, model, draws)
+        whole = sum(autograd(task, model)[0].values())
+        torch.testing.assert_close(logged['loss'], whole, rtol=1e-9, atol=0)
+
+
+def _normalise_by_batch(model: Any) -> None:
+    head = getattr(model, 'bbox_head', None)
+    if hasattr(head, 'normalise_by'):
+        head.normalise_by = 'batch'
 
 
 def test_sampled_holds_the_other_patches_fixed() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmpatch.engine.stepper import NonFiniteLossError
 from mmpatch.patching import PatchSampler
-from mmpatch.testing.tiny_detector import stock_detector_cfg
+from mmpatch.testing.tiny_detector import detector_cfg, stock_detector_cfg
 
 RunTraining = Callable[..., Runner]
 
@@ -203,6 +203,25 @@ def test_a_model_that_cannot_be_cut_is_refused(run_training: RunTraining) -> Non
         run_training(
             model=stock_detector_cfg(),
         )
+
+
+@pytest.mark.parametrize(
+    ('settings', 'reason'),
+    [(dict(fuse=True), 'every patch reads it'), (dict(global_patch=False), 'there is none')],
+)
+def test_an_iteration_of_no_global_patch_is_refused(
+    settings: dict[str, Any], reason: str, run_training: RunTraining
+) -> None:
+    with pytest.raises(ValueError, match=f'{reason}: remove train_cfg.global_iteration'):
+        run_training(
+            model=detector_cfg(patch_size=64, **settings), train_cfg__global_iteration=True
+        )
+
+
+def test_an_iteration_of_the_global_patch_is_a_step(run_training: RunTraining) -> None:
+    runner = run_training(train_cfg__global_iteration=True)
+    steps = runner.optim_wrapper.optimizer.state_dict()['state'][0]['step']
+    assert int(steps) == 3 * runner.iter  # two draws of half of the patches, and one more
 
 
 def test_unknown_gradient(run_training: RunTraining) -> None:

@@ -113,3 +113,12 @@ def test_a_block_larger_than_a_portion_is_cut() -> None:
     schedule = PatchSchedule(inner_iterations=6, sampled_patches=1, block=2)
     draws = PatchSampler(0).draw([places(2, 3)], schedule, epoch=0, iteration=0)
     assert sorted(chain(*(portion.tolist() for portion in draws))) == list(range(6))
+
+
+def test_the_global_patch_comes_before_the_draws() -> None:
+    schedules = [PatchSchedule(0.5, 3, global_iteration=g) for g in (False, True)]
+    images = [torch.zeros(10, 2, dtype=torch.long)]
+    without, found = (PatchSampler(0).draw(images, s, epoch=0, iteration=0) for s in schedules)
+    assert [s.rounds for s in schedules] == [3, 4]
+    assert found[0].tolist() == [] and found[0].dtype == torch.int64
+    assert all(torch.equal(a, b) for a, b in zip(found[1:], without, strict=True))

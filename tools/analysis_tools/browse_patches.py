@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def browse(cfg: Config, num_batches: int) -> Iterator[tuple[int, int, Draws]]:
     model = cfg.model
     preprocessor = MODELS.build(model.get('data_preprocessor') or cfg.data_preprocessor)
     loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
-    names = ('sampling_rate', 'inner_iterations', 'sampled_patches', 'block')
+    names = [field.name for field in fields(PatchSchedule)]
     schedule = PatchSchedule(**{k: cfg.train_cfg[k] for k in names if k in cfg.train_cfg})
     samples_patches = build_gradient(cfg.train_cfg.get('gradient', 'sampled')).samples
     seed_everything(seed, 0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -76,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     image, sample = crop_sample(image, sample, side)
     setting = args.gradient or cfg.train_cfg.get('gradient', 'sampled')
     strategy = build_gradient(setting)
-    names = ('sampling_rate', 'inner_iterations', 'sampled_patches', 'block')
+    names = [field.name for field in fields(PatchSchedule)]
     schedule = PatchSchedule(**{k: cfg.train_cfg[k] for k in names if k in cfg.train_cfg})
     result = verify_gradient(
         model, strategy, [image], [sample.to(args.device)], schedule, args.depth

@@ -1,4 +1,4 @@
-"""The gradient of one loss in the memory of a chunk: three orders of the same passes.
+"""The gradient of one loss in the memory of a chunk: orders of the same passes.
 
 Z is a leaf between theta1 and theta2. Each order *encodes* patches (theta1 without graph), *scores*
 them (theta2, the loss, and backward to Z) and *replays* them (theta1 with graph, and backward from
@@ -70,6 +70,19 @@ def one_by_one(passes: Passes, storage: Storage, chunk_size: int) -> Losses:
     losses.append(passes.score_global(global_patch))
     global_patch.backward()
     return total(losses)
+
+
+def global_alone(passes: Passes, weight: float = 1.0) -> Losses:
+    """For the global patches' own losses and nothing else.
+
+    Args:
+        passes: The batch.
+        weight: Factor of the losses.
+    """
+    global_patch = passes.encode_global(keep_graph=True)
+    losses = passes.score_global(global_patch, weight)
+    global_patch.backward()
+    return losses
 
 
 def two_pass(

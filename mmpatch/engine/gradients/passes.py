@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,6 +45,12 @@ class Passes:
         self.stepper = stepper
         self.monitor = monitor
         self.names = names
+
+    def for_iteration(self, patches: Tensor, weight: float, global_weight: float) -> Passes:
+        """The passes of an inner iteration that scores S patches, with these factors of losses."""
+        passes = copy.copy(self)
+        passes.batch = self.model.for_iteration(self.batch, patches, weight, global_weight)
+        return passes
 
     def fill(self, storage: Storage, chunk_size: int) -> Latent:
         """Encode all patches without gradient; Z of the whole batch."""

@@ -14,7 +14,7 @@ from mmpatch.models.protocol import PatchModel
 from mmpatch.patching import Latent, Storage
 from mmpatch.registry import GRADIENTS
 
-from .orders import two_pass
+from .orders import global_alone, two_pass
 from .passes import Losses, Passes, total
 from .retry import with_smaller_chunks
 
@@ -25,9 +25,10 @@ class SampledGradient:
 
     theta1 receives gradient from the K local patches and from the global patch, theta2 from all
     scored patches. A global patch that theta2 does not read at the patches is encoded for its own
-    losses alone, in the first inner iteration. The other patches are read from Z as they were last
-    encoded. The loss of an inner iteration is weighted such that the mean over all is the loss of
-    the batch. Learning rates thus mean what they mean for a stock model, whatever share of the
+    losses alone, in the first inner iteration; an empty draw leaves that iteration to it. The other
+    patches are read from Z as they were last encoded. The loss of an inner iteration is weighted
+    such that the mean over all is the loss of the batch, unless the model normalises each by what
+    it scores. Learning rates thus mean what they mean for a stock model, whatever share of the
     patches is sampled.
 
     Source: Patch Gradient Descent (Gupta et al. 2023, arXiv:2301.13817).
@@ -88,14 +89,14 @@ class SampledGradient:
 
         Args:
             passes: The batch.
-            draws: Flat patch numbers of each inner iteration.
+            draws: Flat patch numbers of each inner iteration; none: it trains the global patch.
 
         Returns:
             Losses of the batch: the mean over its inner iterations.
         """
         latent = self._first_latent(passes)
         scored = [_scored(passes, patches) for patches in draws]
-        weight = len(draws) * passes.batch.num_patches / sum(map(len, scored))
+        weight = len(draws) * passes.batch.num_patches / max(sum(map(len, scored)), 1)
         parts = []
         for number, (patches, chosen) in enumerate(zip(draws, scored)):
             global_weight = weight * len(chosen) / passes.batch.num_patches
@@ -136,6 +137,9 @@ class SampledGradient:
         weight: float,
         global_weight: float,
     ) -> Losses:
+        passes = passes.for_iteration(scored, weight, global_weight)
+        if len(patches) == 0:
+            return global_alone(passes, global_weight)
         first = min(self.chunk_size or len(patches), len(patches))
         losses, chunk_size = with_smaller_chunks(
             passes.stepper.parameters,
@@ -151,4 +155,5 @@ class SampledGradient:
 
 def _scored(passes: Passes, patches: Tensor) -> Tensor:
     """The patches whose loss counts in an inner iteration on some patches."""
-    return patches if passes.model.loss_region == 'sampled' else passes.batch.all_patches
+    full = passes.model.loss_region == 'full' and len(patches) > 0
+    return passes.batch.all_patches if full else patches

@@ -36,6 +36,8 @@ class PatchGDMixin:
         inner_iterations: Number J of inner iterations a batch; None: once through the grid.
         sampled_patches: Number of patches that one inner iteration trains on, in place of a share.
         block: Side of the square blocks in which patches are drawn.
+        global_iteration: Train the global patch alone, in one more inner iteration before the J others.
+            For models where nothing but its own losses reads it.
         memory_budget: Memory that the training may take, such as ``'4GiB'``: of the GPU, or of the
             process on a CPU. Before the training starts, the gradient strategy's chunk size (and
             on a GPU the place of Z) are chosen so that it is kept; the result stays the same.
@@ -59,11 +61,14 @@ class PatchGDMixin:
         inner_iterations: int | None = None,
         sampled_patches: int | None = None,
         block: int = 1,
+        global_iteration: bool = False,
         memory_budget: str | int | None = None,
         **kwargs: Any,
     ) -> None:
         self.budget = None if memory_budget is None else parse_size(memory_budget)
-        self.schedule = PatchSchedule(sampling_rate, inner_iterations, sampled_patches, block)
+        self.schedule = PatchSchedule(
+            sampling_rate, inner_iterations, sampled_patches, block, global_iteration
+        )
         self.gradient = build_gradient(gradient)
         if not self.gradient.samples:
             self.schedule = PatchSchedule(sampling_rate=1.0, inner_iterations=1)
@@ -75,6 +80,12 @@ class PatchGDMixin:
                 f'{type(self).__name__} trains models that can be cut into patches, such as '
                 f"'mmpatch.PatchDetector'; got {type(model).__name__}. For other models use "
                 "mmengine's own train loops"
+            )
+        if self.schedule.global_iteration and (model.reads_global or not model.global_patch):
+            raise ValueError(
+                'global_iteration=True trains the global patch alone, but in this model '
+                + ('every patch reads it' if model.global_patch else 'there is none')
+                + ': remove train_cfg.global_iteration'
             )
         self.runner.model.train()
         self.gradient.check(model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from mmdet.models.dense_heads import FCOSHead
@@ -94,13 +94,32 @@ def assign_targets(
             assert weights is not None
             background = labels[i] == head.num_classes
             weights[i, inside_boxes(all_points, region.bboxes) & background] = 0
-    count = torch.tensor(float(sum(map(len, boxes))), device=labels.device)
-    centerness = head.centerness_target(torch.cat(boxes)).sum()
-    return FCOSTargets(
-        labels,
-        weights,
-        boxes,
-        num_pos=reduce_mean(count).clamp(min=1.0),
+    one = all_points.new_ones(())
+    return normalised(head, FCOSTargets(labels, weights, boxes, one, one), [(boxes, 1.0)])
+
+
+@torch.no_grad()
+def normalised(
+    head: FCOSHead, targets: FCOSTargets, parts: Sequence[tuple[Sequence[Tensor], float]]
+) -> FCOSTargets:
+    """Targets with the normalisers of a weighted sum of losses.
+
+    Every rank has to call this equally often.
+
+    Args:
+        head: Has the rules.
+        targets: The targets.
+        parts: Box targets of some patches, (n, 4) each, and the factor of their losses.
+    """
+    count, centerness = torch.zeros(2, device=targets.labels.device)
+    for boxes, weight in parts:
+        if boxes:
+            count = count + weight * sum(map(len, boxes))
+            centerness = centerness + weight * head.centerness_target(torch.cat(list(boxes))).sum()
+    least = max(weight for boxes, weight in parts if boxes)
+    return replace(
+        targets,
+        num_pos=reduce_mean(count).clamp(min=least),
         centerness=reduce_mean(centerness).clamp(min=1e-6),
     )
 

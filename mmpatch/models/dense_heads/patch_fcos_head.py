@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmengine.structures import InstanceData
@@ -40,11 +40,15 @@ class PatchFCOSHead(LargeImageFCOSHead):
         fuse: Let aggregators read the global patch's features; set by :class:`PatchDetector`.
         loss_region: Patches that an inner iteration scores: ``'sampled'``, those that carry
             gradient, or ``'full'``, all of them as in the paper.
+        normalise_by: What the losses of a sampled inner iteration are divided by: the points with an
+            object in what the ``'iteration'`` scores, as a step on tiles does, or those of the
+            whole ``'batch'``. By the batch the mean over inner iterations is the loss of the batch,
+            but patches without objects hardly count.
 
     All other arguments are those of :class:`mmdet.models.FCOSHead`.
 
     Raises:
-        ValueError: If the loss region is unknown.
+        ValueError: If the loss region or the normaliser is unknown.
     """
 
     def __init__(
@@ -53,10 +57,14 @@ class PatchFCOSHead(LargeImageFCOSHead):
         aggregator: dict[str, Any] | None = None,
         fuse: bool = False,
         loss_region: LossRegion = 'sampled',
+        normalise_by: Literal['iteration', 'batch'] = 'iteration',
         **kwargs: Any,
     ) -> None:
         if loss_region not in ('full', 'sampled'):
             raise ValueError(f"loss_region must be 'full' or 'sampled', got {loss_region!r}")
+        if normalise_by not in ('iteration', 'batch'):
+            raise ValueError(f"normalise_by must be 'iteration' or 'batch', got {normalise_by!r}")
+        self.normalise_by = normalise_by
         self.aggregator_cfg = dict(aggregator or {})
         self.fuse = fuse
         self.loss_region = loss_region

@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmpatch.models.dense_heads.fcos_targets import FCOSTargets
+from mmpatch.models.dense_heads.fcos_targets import FCOSTargets, normalised
 from mmpatch.models.patch_model import check_strides
 from mmpatch.models.protocol import Sums
 from mmpatch.patching import Features, Latent, PatchBatch
@@ -109,6 +109,21 @@ class PatchDetector(BasePatchDetector):
         """Cut the images (C, H, W) of a training batch and assign its labels to points."""
         batch, local, large = self.cut_frames(inputs, data_samples)
         return batch.with_targets(self.bbox_head.prepare(batch, local, large))
+
+    def for_iteration(
+        self,
+        batch: PatchBatch[FCOSTargets],
+        patches: Tensor,
+        weight: float,
+        global_weight: float,
+    ) -> PatchBatch[FCOSTargets]:
+        """The batch with the normalisers of an inner iteration that scores S patches."""
+        if self.bbox_head.normalise_by == 'batch':
+            return batch
+        local = [batch.targets.boxes[i] for i in patches.tolist()]
+        large = batch.targets.boxes[batch.num_patches :]
+        parts = [(local, weight), (large, global_weight)]
+        return batch.with_targets(normalised(self.bbox_head, batch.targets, parts))
 
     def patch_losses(
         self,

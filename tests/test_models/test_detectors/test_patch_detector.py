@@ -350,6 +350,7 @@ def test_an_image_without_a_scale_factor_was_not_resized() -> None:
         ),
         (dict(chunk_size=0), 'chunk_size must be at least 1'),
         (dict(small_images='skip'), "small_images must be 'error' or 'pad'"),
+        (dict(head=dict(normalise_by='patch')), "normalise_by must be 'iteration' or 'batch'"),
         (dict(head=dict(loss_region='half')), "loss_region must be 'full' or 'sampled'"),
         (
             dict(fuse=True, head=dict(aggregator=dict(kernel_size=2))),
