@@ -1,4 +1,4 @@
-# Digits of 20 to 1400 px in images of 2048 px, trained patch by patch on a CPU. Crops of 1024 to 2048 px
+# Digits of 20 to 1400 px in images of 2048 px, trained patch by patch on a CPU. Crops of 1536 to 2048 px
 # show the global patch in training at every scale up to that of the test.
 #   python tools/dataset_converters/scales.py && python tools/model_converters/efficientnet_lite0.py
 #   python tools/train.py configs/patch_fcos_scales.py
@@ -7,11 +7,14 @@ _base_ = [
     '_base_/datasets/scales.py',
     '_base_/default_runtime.py',
 ]
+# The global patch shows digits of all sizes but the smallest, and learns them. In prediction a halo shows
+# the patches what lies around them.
+model = dict(patch_size=512, test_halo=32, global_frame=dict(min_cells=1.0))
 # Sides are drawn apart from each other. Of a digit that the crop cuts, the box around what is left stays.
 crop = dict(
     type='RandomCrop',
     crop_type='absolute_range',
-    crop_size=(1024, 2048),
+    crop_size=(1536, 2048),
     allow_negative_crop=True,
 )
 train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
@@ -22,9 +25,10 @@ train_cfg = dict(
     max_epochs=max_epochs,
     val_interval=max_epochs,
     gradient=dict(type='sampled', fill=False),  # FCOS reads no more than margins of other patches
-    sampled_patches=4,  # of 16 to 64 that a crop has
-    block=2,
-    inner_iterations=4,
+    # One step on the global patch, one on a patch: of 9 to 16 in every crop, another crop each time.
+    global_iteration=True,
+    sampled_patches=1,
+    inner_iterations=1,
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

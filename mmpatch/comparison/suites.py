@@ -103,6 +103,9 @@ def _boxes(data: str) -> tuple[Row, ...]:
 
 _BLOCKS = ','.join(f'backbone.timm_model.blocks.{stage}' for stage in range(2, 7))
 
+#: For rows whose global patch rides along with the patches, or that have none.
+_RIDING = 'train_cfg.global_iteration=False'
+
 #: The rows of each suite. The first name of a suite is its own, ``table3`` and the like are the
 #: tables of the paper.
 SUITES: dict[str, tuple[Row, ...]] = {
@@ -143,10 +146,12 @@ SUITES: dict[str, tuple[Row, ...]] = {
             (f'custom_hooks.4.activation_checkpointing={_BLOCKS},neck',),
             '_checkpointing',
         ),
-        _without_global('patch_fcos_scales'),
-        Row('patch_fcos_scales', ('model.fuse=True', 'model.global_frame=False'), '_fused'),
+        _without_global('patch_fcos_scales', _RIDING),
+        Row(
+            'patch_fcos_scales', ('model.fuse=True', 'model.global_frame=False', _RIDING), '_fused'
+        ),
         Row('patch_fcos_scales'),
-        Row('patch_fcos_scales', ('model.fuse=True',), '_both'),
+        Row('patch_fcos_scales', ('model.fuse=True', _RIDING), '_both'),
         Row('patch_fcos_scales', ('train_cfg.gradient=exact',), '_exact'),
     ),
     'digits': (

@@ -27,9 +27,10 @@ class PatchModelMixin:
         patch_size: Side P of a patch [px], a multiple of the largest stride of theta1.
         halo: Context read around every patch [px], a multiple of the largest stride; its features
             are cropped off again.
+        test_halo: The halo in prediction [px]; None: as in training.
         stride: Largest stride inside theta1 [px]; 32 suits most backbones. Windows that would reach
             over the border of the image are moved inwards by multiples of gcd(stride, patch_size,
-            halo). :class:`mmpatch.PatchDetector` takes the largest stride of its head instead.
+            halo, test_halo). :class:`mmpatch.PatchDetector` takes the largest stride of its head instead.
         blend: In prediction, blend the features of windows where they overlap by their halo, instead
             of cropping the halo off. Smoother at borders of patches, and a little slower.
         chunk_size: Patches encoded at once where no gradient is needed. Changes speed and memory,
@@ -58,6 +59,7 @@ class PatchModelMixin:
         *args: Any,
         patch_size: int,
         halo: int = 0,
+        test_halo: int | None = None,
         stride: int = 32,
         blend: bool = False,
         chunk_size: int = 4,
@@ -72,7 +74,8 @@ class PatchModelMixin:
             raise ValueError(f'chunk_size must be at least 1 patch, got {chunk_size}')
         if small_images not in ('error', 'pad'):
             raise ValueError(f"small_images must be 'error' or 'pad', got {small_images!r}")
-        if blend and halo == 0:
+        test_halo = halo if test_halo is None else test_halo
+        if blend and test_halo == 0:
             raise ValueError('blend=True blends where windows overlap: set a halo [px]')
         if stride < 1:
             raise ValueError(f'stride must be at least 1 px, got {stride}')
@@ -85,7 +88,8 @@ class PatchModelMixin:
             )
         self.patch_size = patch_size
         self.halo = halo
-        self.stride = math.gcd(stride, patch_size, halo)
+        self.test_halo = test_halo
+        self.stride = math.gcd(stride, patch_size, halo, test_halo)
         self.blend = blend
         self.chunk_size = chunk_size
         self.global_patch = global_patch
@@ -250,15 +254,11 @@ class PatchModelMixin:
         return None
 
     def cut_images(self, images: Sequence[Pixels]) -> PatchBatch[object]:
-        """Cut images (C, H, W) into patches.
-
-        Raises:
-            ValueError: If a training image is smaller than a patch and may not be padded.
-        """
+        """Cut images (C, H, W) into patches; in training one smaller than a patch may be refused."""
         batch: PatchBatch[object] = PatchBatch(
             images,
             self.patch_size,
-            self.halo,
+            self.halo if self.training else self.test_halo,
             self.data_preprocessor.to_input,
             self.existing_patches(images),
             self.stride,
@@ -274,19 +274,20 @@ class PatchModelMixin:
         return batch
 
 
-def check_strides(patch_size: int, halo: int, strides: Sequence[int]) -> None:
+def check_strides(patch_size: int, halo: int, test_halo: int, strides: Sequence[int]) -> None:
     """Check at build time that patches fall on whole cells of every feature level.
 
     Args:
         patch_size: Side P of a patch [px].
-        halo: Context around a patch [px].
+        halo: Context around a patch in training [px].
+        test_halo: The same in prediction [px].
         strides: Strides of the feature levels [px].
 
     Raises:
-        ValueError: If either is not a multiple of the largest stride.
+        ValueError: If one is not a multiple of the largest stride.
     """
     stride = max(strides)
-    for name, value in (('patch_size', patch_size), ('halo', halo)):
+    for name, value in dict(patch_size=patch_size, halo=halo, test_halo=test_halo).items():
         if value % stride:
             fits = [value // stride * stride, (value // stride + 1) * stride]
             if name == 'patch_size' and fits[0] == 0:

@@ -34,7 +34,7 @@ class PatchDetector(BasePatchDetector):
             :class:`mmdet.models.SingleStageDetector`.
         bbox_head: :class:`mmpatch.PatchFCOSHead`, or another head that offers its methods.
         global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
-        patch_size, halo, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, test_halo, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
             See :class:`PatchModelMixin`.
 
     Raises:
@@ -77,7 +77,7 @@ class PatchDetector(BasePatchDetector):
         )
         self.loss_region = self.bbox_head.loss_region
         strides, radius = self.bbox_head.strides, self.bbox_head.radius
-        check_strides(patch_size, halo, strides)
+        check_strides(patch_size, halo, self.test_halo, strides)
         self.stride = max(strides)
         if self.frames is not None:
             self.frames.check_levels(self.bbox_head.regress_ranges)

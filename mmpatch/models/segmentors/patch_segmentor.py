@@ -48,8 +48,8 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         aggregator: Settings of :class:`mmpatch.LatentClassifier`, ``fusion`` among them.
         loss_region: What an inner iteration scores: ``'sampled'``, the patches that carry gradient,
             or ``'full'``, the whole image as in the paper; both with sums over whole images.
-        patch_size, halo, stride, blend, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
-            See :class:`PatchModelMixin`.
+        patch_size, halo, test_halo, stride, blend, chunk_size, global_patch, frozen, norm_eval,
+        channels_last, small_images: See :class:`PatchModelMixin`.
 
     Raises:
         ValueError, TypeError: If settings do not fit together.
@@ -70,7 +70,6 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
     ) -> None:
         if loss_region not in ('full', 'sampled'):
             raise ValueError(f"loss_region must be 'full' or 'sampled', got {loss_region!r}")
-        check_strides(patch_size, halo, [latent_stride or 1])
         super().__init__(
             *args,
             patch_size=patch_size,
@@ -79,6 +78,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             global_patch=global_patch,
             **kwargs,
         )
+        check_strides(patch_size, halo, self.test_halo, [latent_stride or 1])
         if self.with_auxiliary_head:
             raise ValueError(
                 'auxiliary heads read features that are not remembered: set auxiliary_head=None'

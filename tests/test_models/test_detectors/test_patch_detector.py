@@ -207,6 +207,20 @@ def test_fill_equals_what_evaluation_computes(height: int, width: int, halo: int
         torch.testing.assert_close(level, reference.detach())
 
 
+def test_a_halo_in_prediction_alone() -> None:
+    ours, without, wide = (
+        build_detector(patch_size=64, **halo)
+        for halo in (dict(test_halo=32), dict(halo=0), dict(halo=32))
+    )
+    picture, labels = image(150, 130), sample(150, 130)
+    found, expected = (model.eval()._forward([picture])[0] for model in (ours, wide))
+    for level, reference in zip(found, expected):
+        assert torch.equal(level, reference)
+    losses, expected = (model.train().loss([picture], [labels]) for model in (ours, without))
+    for name, value in expected.items():
+        assert torch.equal(losses[name], value)
+
+
 @pytest.mark.parametrize('settings', [dict(), dict(halo=32), dict(halo=32, blend=True)])
 @pytest.mark.parametrize(('height', 'width'), BORDER_SIZES)
 def test_maps_do_not_depend_on_chunks(height: int, width: int, settings: dict[str, Any]) -> None:
@@ -341,6 +355,7 @@ def test_an_image_without_a_scale_factor_was_not_resized() -> None:
     ('settings', 'message'),
     [
         (dict(patch_size=100), 'patch_size=100 px is no multiple of the largest stride, 32 px'),
+        (dict(test_halo=8), 'test_halo=8 px is no multiple of the largest stride, 32 px'),
         (dict(halo=8), r'halo=8 px is no multiple of .* \(8, 16, 32\)\): choose 0 or 32'),
         (dict(patch_size=40), r'choose 32 or 64'),
         (dict(patch_size=24), r'no multiple of .*\): choose 32'),
