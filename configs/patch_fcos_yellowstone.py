@@ -8,6 +8,7 @@ _base_ = [
     '_base_/datasets/yellowstone.py',
     '_base_/default_runtime.py',
 ]
+model = dict(test_halo=32)  # in prediction patches see what lies around them; chosen on `scales`
 crop = dict(type='RandomCrop', crop_size=(1280, 1280))
 train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
