@@ -6,6 +6,7 @@ _base_ = [
     '_base_/models/patch_fcos_lite0_fpn.py',
     '_base_/datasets/scales.py',
     '_base_/default_runtime.py',
+    '_base_/schedules/patchgd_adamw_lite0.py',
 ]
 # The global patch shows digits of all sizes but the smallest, and learns them. In prediction a halo shows
 # the patches what lies around them.
@@ -29,14 +30,6 @@ train_cfg = dict(
     global_iteration=True,
     sampled_patches=1,
     inner_iterations=1,
-)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.99), weight_decay=0.05),
-    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
-    clip_grad=dict(max_norm=10.0),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=3),
