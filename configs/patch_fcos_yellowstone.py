@@ -7,6 +7,7 @@ _base_ = [
     '_base_/models/patch_fcos_lite0_fpn.py',
     '_base_/datasets/yellowstone.py',
     '_base_/default_runtime.py',
+    '_base_/schedules/patchgd_adamw_lite0.py',
 ]
 model = dict(test_halo=32)  # in prediction patches see what lies around them; chosen on `scales`
 crop = dict(type='RandomCrop', crop_size=(1280, 1280))
@@ -19,14 +20,6 @@ train_cfg = dict(
     val_interval=max_epochs,
     sampling_rate=0.16,
     inner_iterations=13,
-)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.99), weight_decay=0.05),
-    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
-    clip_grad=dict(max_norm=10.0),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=3),
