@@ -116,6 +116,14 @@ def test_exact_gradients_use_all_patches(tool: ModuleType, cfg: Config) -> None:
     assert "gradient='exact'" in page.note
 
 
+def test_the_iteration_of_the_global_patch_has_no_panel(tool: ModuleType, cfg: Config) -> None:
+    cfg.train_dataloader.batch_size = 1
+    cfg.train_cfg.update(global_iteration=True, sampled_patches=2, inner_iterations=1)
+    _, _, page = next(tool.browse(cfg, 1))
+    assert [len(drawn) for drawn in page.rounds] == [2] and 'J = 1' in page.caption()
+    assert 'trains the global patch alone' in page.note and 'rate' not in page.note
+
+
 def test_a_config_without_a_seed(
     tool: ModuleType, cfg: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,7 @@ def browse(cfg: Config, num_batches: int) -> Iterator[tuple[int, int, Draws]]:
         if samples_patches:
             places = [batch.places_of(image) for image in range(batch.num_images)]
             draws = PatchSampler(seed).draw(places, schedule, epoch=0, iteration=number)
+            draws = draws[schedule.global_iteration :]  # that of the global patch draws none
         samples = data['data_samples']
         pages = draws_of_batch(
             batch,
@@ -80,7 +81,7 @@ def browse(cfg: Config, num_batches: int) -> Iterator[tuple[int, int, Draws]]:
             [_boxes(sample) for sample in samples],
             [Path(sample.metainfo.get('img_path') or 'image').name for sample in samples],
             global_patch=model.get('global_patch', True),
-            note=_note(seed, number, schedule.sampling_rate if samples_patches else None),
+            note=_note(seed, number, schedule if samples_patches else None),
         )
         for image, page in enumerate(pages):
             yield number, image, page
@@ -110,11 +111,15 @@ def save(page: Draws, batch: int, image: int, out_dir: Path) -> tuple[Path, NDAr
     return path, picture
 
 
-def _note(seed: int, number: int, rate: float | None) -> str:
+def _note(seed: int, number: int, schedule: PatchSchedule | None) -> str:
     when = f'seed {seed}, epoch 1, iteration {number + 1}'
-    if rate is None:
+    if schedule is None:
         return f"{when}, gradient='exact': every patch takes part in the one step of a batch"
-    return f'{when}, sampling rate {rate:g}'
+    if schedule.sampled_patches is None:
+        when += f', sampling rate {schedule.sampling_rate:g}'
+    if schedule.global_iteration:
+        when += '; one more inner iteration, before these, trains the global patch alone'
+    return when
 
 
 def _boxes(sample: Any) -> NDArray[Any]:

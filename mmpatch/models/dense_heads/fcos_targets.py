@@ -129,8 +129,3 @@ def inside_boxes(points: Tensor, boxes: Tensor) -> Tensor:
     x, y = points[:, None].unbind(-1)
     x1, y1, x2, y2 = boxes[None].unbind(-1)
     return ((x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)).any(dim=1)
-
-
-def flattened(levels: Sequence[Tensor]) -> Tensor:
-    """Maps (S, C, h_l, w_l) of all levels as one tensor (S, points, C)."""
-    return torch.cat([level.flatten(2).transpose(1, 2) for level in levels], dim=1)

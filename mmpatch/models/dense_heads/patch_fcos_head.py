@@ -15,11 +15,9 @@ from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
-from .fcos_targets import FCOSTargets, assign_targets, flattened, instances_by_patch
+from .fcos_loss import Maps, fcos_losses
+from .fcos_targets import FCOSTargets, assign_targets, instances_by_patch
 from .large_image_fcos_head import LargeImageFCOSHead
-
-#: Class scores, boxes and centernesses, a list of levels each.
-Maps = tuple[list[Tensor], list[Tensor], list[Tensor]]
 
 
 @MODELS.register_module()
@@ -223,7 +221,9 @@ class PatchFCOSHead(LargeImageFCOSHead):
         Summed over all patches, and with those of the global patches, they are the losses of stock
         FCOS.
         """
-        return self._losses(batch, self.maps(batch, latent, global_features, patches), patches)
+        maps = self.maps(batch, latent, global_features, patches)
+        points = self._points(batch.patch_size, maps[0][0])
+        return fcos_losses(self, batch.targets, maps, patches, points)
 
     def global_losses(
         self, batch: PatchBatch[FCOSTargets], global_features: Features
@@ -235,39 +235,10 @@ class PatchFCOSHead(LargeImageFCOSHead):
             global_features: See :meth:`global_maps`.
         """
         images = batch.num_patches + torch.arange(batch.num_images)  # their targets come last
-        losses = self._losses(batch, self.global_maps(global_features), images)
+        maps = self.global_maps(global_features)
+        points = self._points(batch.patch_size, maps[0][0])
+        losses = fcos_losses(self, batch.targets, maps, images, points)
         return {name.replace('loss_', 'loss_global_'): value for name, value in losses.items()}
-
-    def _losses(
-        self, batch: PatchBatch[FCOSTargets], maps: Maps, patches: Tensor
-    ) -> dict[str, Tensor]:
-        """Losses of S patches with these predictions."""
-        targets = batch.targets
-        scores, boxes, centers = map(flattened, maps)
-        labels = targets.labels[patches]
-        weights = None if targets.weights is None else targets.weights[patches].flatten()
-        loss_cls = self.loss_cls(
-            scores.flatten(0, 1), labels.flatten(), weights, avg_factor=targets.num_pos
-        )
-        pos = labels != self.num_classes
-        pos_boxes, pos_centers = boxes[pos], centers[pos].flatten()
-        if len(pos_boxes) == 0:  # zero, and part of the graph
-            return dict(
-                loss_cls=loss_cls, loss_bbox=pos_boxes.sum(), loss_centerness=pos_centers.sum()
-            )
-        box_targets = torch.cat([targets.boxes[i] for i in patches.tolist()])
-        center_targets = self.centerness_target(box_targets)
-        points = torch.cat(self._points(batch.patch_size, boxes)).expand(len(patches), -1, 2)[pos]
-        loss_bbox = self.loss_bbox(
-            self.bbox_coder.decode(points, pos_boxes),
-            self.bbox_coder.decode(points, box_targets),
-            weight=center_targets,
-            avg_factor=targets.centerness,
-        )
-        loss_centerness = self.loss_centerness(
-            pos_centers, center_targets, avg_factor=targets.num_pos
-        )
-        return dict(loss_cls=loss_cls, loss_bbox=loss_bbox, loss_centerness=loss_centerness)
 
     def _points(self, side: int, like: Tensor) -> list[Tensor]:
         """Feature points (x, y) of a patch, (points_l, 2) per level [px]."""
