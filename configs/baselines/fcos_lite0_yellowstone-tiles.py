@@ -12,7 +12,7 @@ train_pipeline = [
     dict(
         type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
     ),
-    dict(type='mmpretrain.ColorJitter', brightness=0.2, contrast=0.2),
+    dict(type='mmpatch.ColorJitter', brightness=0.2, contrast=0.2),
     dict(type='PackDetInputs'),
 ]
 train_dataloader = dict(

@@ -4,7 +4,7 @@ _base_ = './parts/scales.py'
 train_pipeline = [
     dict(type='mmpatch.LoadPatchImage'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='mmpretrain.ColorJitter', brightness=0.2, contrast=0.2),
+    dict(type='mmpatch.ColorJitter', brightness=0.2, contrast=0.2),
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
