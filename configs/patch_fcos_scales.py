@@ -1,4 +1,4 @@
-# Digits of 20 to 1400 px in images of 2048 px, trained patch by patch on a CPU. Crops of 1536 to 2048 px
+# Digits of 20 to 1400 px in images of 2048 px, trained patch by patch on a CPU. Crops of 1792 to 2048 px
 # show the global patch in training at every scale up to that of the test.
 #   python tools/dataset_converters/scales.py && python tools/model_converters/efficientnet_lite0.py
 #   python tools/train.py configs/patch_fcos_scales.py
@@ -8,14 +8,19 @@ _base_ = [
     '_base_/default_runtime.py',
     '_base_/schedules/patchgd_adamw_lite0.py',
 ]
-# The global patch shows digits of all sizes but the smallest, and learns them. In prediction a halo shows
-# the patches what lies around them.
-model = dict(patch_size=512, test_halo=32, global_frame=dict(min_cells=1.0))
+# The global patch shows digits of all sizes but the smallest, and learns them; patches learn those of up
+# to a quarter of their side. In prediction a halo shows patches what lies around them.
+model = dict(
+    patch_size=512,
+    chunk_size=1,  # more at once do not fit the cache of a processor
+    test_halo=64,
+    global_frame=dict(min_cells=1.0, max_share=0.25),
+)
 # Sides are drawn apart from each other. Of a digit that the crop cuts, the box around what is left stays.
 crop = dict(
     type='RandomCrop',
     crop_type='absolute_range',
-    crop_size=(1536, 2048),
+    crop_size=(1792, 2048),
     allow_negative_crop=True,
 )
 train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
