@@ -1,5 +1,5 @@
 # Digits of 20 to 1400 px in images of 2048 px, trained patch by patch on a CPU. Crops of 1792 to 2048 px
-# show the global patch in training at every scale up to that of the test.
+# show the global patch at about the scale of the test, each at another one.
 #   python tools/dataset_converters/scales.py && python tools/model_converters/efficientnet_lite0.py
 #   python tools/train.py configs/patch_fcos_scales.py
 _base_ = [
@@ -18,10 +18,7 @@ model = dict(
 )
 # Sides are drawn apart from each other. Of a digit that the crop cuts, the box around what is left stays.
 crop = dict(
-    type='RandomCrop',
-    crop_type='absolute_range',
-    crop_size=(1792, 2048),
-    allow_negative_crop=True,
+    type='RandomCrop', crop_type='absolute_range', crop_size=(1792, 2048), allow_negative_crop=True
 )
 train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[2:]]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
