@@ -9,12 +9,12 @@ _base_ = [
     '_base_/schedules/patchgd_adamw_lite0.py',
 ]
 # The global patch shows digits of all sizes but the smallest, and learns them; patches learn those of up
-# to a quarter of their side. In prediction a halo shows patches what lies around them.
+# to half of their side. In prediction a halo shows patches what lies around them.
 model = dict(
     patch_size=512,
     chunk_size=1,  # more at once do not fit the cache of a processor
     test_halo=64,
-    global_frame=dict(min_cells=1.0, max_share=0.25),
+    global_frame=dict(min_cells=1.0, max_share=0.5),
 )
 # Sides are drawn apart from each other. Of a digit that the crop cuts, the box around what is left stays.
 crop = dict(
