@@ -14,7 +14,7 @@ model = dict(
     patch_size=512,
     chunk_size=1,  # more at once do not fit the cache of a processor
     test_halo=64,
-    global_frame=dict(min_cells=1.0, max_share=0.5),
+    global_frame=dict(min_cells=1.0, max_share=0.5),  # the defaults; the trees have their own
 )
 # Sides are drawn apart from each other. Of a digit that the crop cuts, the box around what is left stays.
 crop = dict(

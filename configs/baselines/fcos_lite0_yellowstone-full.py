@@ -1,34 +1,18 @@
 # Stock FCOS on the whole image at full resolution: as ../patch_fcos_yellowstone.py in all but the
 # patches (backbone, frozen blocks, head, optimizer, augmentation). What other baselines inherit.
 #   python tools/train.py configs/baselines/fcos_lite0_yellowstone-full.py
-_base_ = ['../patch_fcos_yellowstone.py']
+_base_ = ['../patch_fcos_yellowstone.py', '../_base_/baselines/lite0.py']
 
 model = dict(
     _delete_=True,
     type='FCOS',
-    data_preprocessor=dict(
-        type='DetDataPreprocessor',
-        mean=[127.0, 127.0, 127.0],
-        std=[128.0, 128.0, 128.0],
-        bgr_to_rgb=True,
-        pad_size_divisor=32,
-    ),
+    data_preprocessor=_base_.fcos_preprocessor,
     backbone={{_base_.model.backbone}},
     neck={{_base_.model.neck}},
     bbox_head=dict(
-        type='FCOSHead',
-        num_classes=1,
-        in_channels=64,
-        feat_channels=64,
-        stacked_convs=1,
-        strides=[8, 16, 32],
-        regress_ranges=((-1, 48), (48, 96), (96, 1e8)),
-        norm_cfg=dict(type='GN', num_groups=16, requires_grad=True),
-        norm_on_bbox=True,
-        centerness_on_reg=True,
-        center_sampling=True,
         init_cfg={{_base_.model.bbox_head.init_cfg}},
         loss_bbox={{_base_.model.bbox_head.loss_bbox}},
+        **_base_.fcos_head,
     ),
     test_cfg={{_base_.model.test_cfg}},
 )

@@ -5,27 +5,10 @@ _base_ = ['./fcos_lite0_scales-full.py']
 
 model = dict(
     _delete_=True,
-    type='YOLOX',
     data_preprocessor={{_base_.model.data_preprocessor}},
     backbone={{_base_.model.backbone}},
-    neck=dict(
-        type='YOLOXPAFPN',
-        in_channels=[40, 112, 320],
-        out_channels=64,
-        num_csp_blocks=1,
-        norm_cfg=dict(type='GN', num_groups=4),
-    ),
-    bbox_head=dict(
-        type='YOLOXHead',
-        num_classes=1,
-        in_channels=64,
-        feat_channels=64,
-        norm_cfg=dict(type='GN', num_groups=4),
-    ),
-    train_cfg=dict(assigner=dict(type='SimOTAAssigner', center_radius=2.5)),
-    test_cfg=dict(score_thr=0.01, nms=dict(type='nms', iou_threshold=0.65), max_per_img=1000),
+    **_base_.yolox,
 )
-
 resize = dict(type='Resize', scale=(640, 640), keep_ratio=True, interpolation='area')
 train_pipeline = [*_base_.train_pipeline[:2], resize, *_base_.train_pipeline[2:]]
 test_pipeline = [_base_.test_pipeline[0], resize, *_base_.test_pipeline[2:]]

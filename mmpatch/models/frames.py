@@ -37,7 +37,7 @@ class FrameSplit:
     """
 
     def __init__(
-        self, patch_size: int, stride: int, min_cells: float = 3.0, max_share: float = 0.75
+        self, patch_size: int, stride: int, min_cells: float = 1.0, max_share: float = 0.5
     ) -> None:
         if min(patch_size, stride, min_cells, max_share) <= 0:
             raise ValueError(

@@ -47,8 +47,8 @@ def test_no_object_is_lost_and_limits_follow_the_image(side: int) -> None:
     both = set(local.gt_instances.labels.tolist()) | set(large.gt_instances.labels.tolist())
     assert both == set(range(50))
     shortest, longest = split.limits(batch.grids[0])
-    assert shortest == pytest.approx(24 * side / 64, rel=0.02)
-    assert longest == max(48, shortest)
+    assert shortest == pytest.approx(8 * side / 64, rel=0.02)
+    assert longest == max(32, shortest)
 
 
 def test_the_samples_themselves_stay_as_they_are() -> None:

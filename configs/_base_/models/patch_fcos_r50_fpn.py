@@ -8,7 +8,6 @@ model = dict(
     halo=0,
     chunk_size=4,
     global_patch=True,
-    global_frame=dict(min_cells=3.0, max_share=0.75),
     fuse=True,
     data_preprocessor=dict(
         type='mmpatch.PatchDetDataPreprocessor',
