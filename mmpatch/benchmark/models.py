@@ -35,6 +35,7 @@ CHANNELS = {18: [64, 128, 256, 512], 34: [64, 128, 256, 512], 50: [256, 512, 102
 PATCH_SETTINGS = (
     'patch_size',
     'halo',
+    'test_halo',
     'stride',
     'blend',
     'chunk_size',

@@ -66,6 +66,8 @@ def detector_cfg(patch_size: int = 64, **overrides: Any) -> dict[str, Any]:
             max_per_img=1000,
         ),
         patch_size=patch_size,
+        # At these sizes both frames then have objects of their own.
+        global_frame=dict(min_cells=3.0, max_share=0.75),
     )
     cfg.update(overrides)
     return cfg

@@ -91,13 +91,13 @@ def patch_wise(name: str, **overrides: Any) -> Any:
     cfg.update(STOCK[name][1], type='mmpatch.PatchStitchedDetector')
     if name == 'centernet':
         cfg['backbone'] = {**cfg['backbone'], 'out_indices': (3,)}
-        cfg['global_frame'] = dict(stride=8)
+        cfg['global_frame'] = {**cfg['global_frame'], 'stride': 8}
     return build(cfg, double=False)  # mmdet's anchors are float32
 
 
 def stock(name: str) -> Any:
     cfg = detector_cfg()
-    del cfg['patch_size']
+    del cfg['patch_size'], cfg['global_frame']
     cfg.update(STOCK[name][1], type=STOCK[name][0])
     cfg['data_preprocessor'] = {**cfg['data_preprocessor'], 'type': 'mmdet.DetDataPreprocessor'}
     if name == 'centernet':
