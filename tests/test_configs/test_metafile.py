@@ -27,6 +27,11 @@ LABELS = {
     'patch_retinanet_yellowstone': 'ours, `exact`, RetinaNet',
     'patch_yolox_yellowstone': 'ours, `exact`, YOLOX',
     'patch_centernet_yellowstone': 'ours, `exact`, CenterNet',
+    'fcos_lite0_scales-tiles': 'stock FCOS on tiles of 512 px, slices merged (SAHI)',
+    'fcos_lite0_scales-two-scale': (
+        'stock FCOS on tiles and on the downsampled image, both predicted and merged'
+    ),
+    'patch_fcos_scales': 'ours, frames',
 }
 #: Column of README.md: its name there, and by how much the index multiplies it.
 COLUMNS = {
