@@ -21,8 +21,8 @@ class ColorJitter(StockColorJitter):
 
     Takes the same arguments and draws the same random numbers. The stock transform makes copies of
     the image and blends them. Here both changes become one table of 256 values, through which the
-    image goes once. Values differ from the stock ones by 1 of 255 at most. Saturation and hue mix
-    channels; with one of them the stock transform does it all.
+    image goes once. Values differ by 1 of 255 at most from the stock ones with ``backend='pillow'``,
+    the default. Saturation and hue mix channels; with one of them the stock transform does it all.
 
     Required and modified key: ``img`` (H, W, 3), BGR uint8.
     """
