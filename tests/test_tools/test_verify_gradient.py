@@ -114,6 +114,7 @@ def test_a_crop_of_masks() -> None:
     [
         ('configs/patch_fcos_yellowstone.py', 'backbone.timm_model'),
         ('configs/patch_unet_nuclei.py', 'decode_head.conv_seg'),
+        ('configs/patch_mobilenetv2_digits.py', 'aggregator.layers'),
     ],
 )
 @pytest.mark.parametrize('gradient', ['exact', 'sampled'])

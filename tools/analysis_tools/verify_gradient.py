@@ -20,6 +20,8 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
+from mmpretrain.models import ImageClassifier
+from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 
 from mmpatch.engine.crop_sample import crop_sample
@@ -112,15 +114,17 @@ def first_sample(cfg: Config) -> tuple[torch.Tensor, Any]:
 
 
 def synthetic(model: Any, side: int) -> tuple[torch.Tensor, Any]:
-    """A random image with 30 objects of 8 px to half a patch, boxes or a mask."""
+    """A random image of a class, or with 30 objects of 8 px to half a patch as boxes or a mask."""
     generator = torch.Generator().manual_seed(0)
     mean = getattr(model.data_preprocessor, 'mean', torch.zeros(3))
     image = (torch.rand(mean.numel(), side, side, generator=generator) * 255).byte()
+    shape = (side, side)
+    meta = dict(img_shape=shape, ori_shape=shape, pad_shape=shape, scale_factor=(1.0, 1.0))
+    if isinstance(model, ImageClassifier):
+        return image, DataSample(metainfo=meta).set_gt_label(0)
     size = torch.rand(30, 2, generator=generator) * (model.patch_size / 2 - 8) + 8
     corner = torch.rand(30, 2, generator=generator) * (side - size)
     boxes = torch.cat((corner, corner + size), dim=1)
-    shape = (side, side)
-    meta = dict(img_shape=shape, ori_shape=shape, pad_shape=shape, scale_factor=(1.0, 1.0))
     classes = model.bbox_head.num_classes if hasattr(model, 'bbox_head') else model.num_classes
     labels = torch.randint(classes, (30,), generator=generator)
     if not hasattr(model, 'bbox_head'):
