@@ -24,7 +24,8 @@ class Verification:
         moved: Buffers that the gradient changed and should not have.
         without: Trained parameters that got no gradient, from the loop or from autograd.
         only_autograd: Those that got one from autograd alone.
-        random: The first module whose output differs between two equal passes; None: none.
+        random: The first module whose output differs between two equal passes by more than
+            rounding; None: none.
         approximation: Of sampled gradients, relative error and cosine of their mean over the
             inner iterations of a batch against the exact gradient; None for exact ones.
     """

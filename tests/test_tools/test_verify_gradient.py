@@ -68,18 +68,30 @@ def test_moving_statistics_are_found() -> None:
     assert any('running statistics moved (first: backbone.' in p for p in result.problems)
 
 
+class Noise(nn.Module):
+    """Multiplies by numbers from 1 to 1 + size that no random state can repeat."""
+
+    def __init__(self, size: float) -> None:
+        super().__init__()
+        self.size, self.generator = size, torch.Generator()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * (1 + self.size * torch.rand(x.shape, generator=self.generator).to(x))
+
+
 def test_a_random_module_is_named() -> None:
-    class Noise(nn.Module):
-        generator = torch.Generator()
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x + torch.rand(x.shape, generator=self.generator).to(x)
-
     model: Any = TASKS[0].build()
-    model.backbone.layer2[0].relu = Noise()
+    model.backbone.layer2[0].relu = Noise(0.01)
     result = verify(TASKS[0], model, ExactGradient())
     assert result.random == 'backbone.layer2.0.relu'
     assert any('a replay cannot repeat' in problem for problem in result.problems)
+
+
+def test_rounding_is_not_random() -> None:
+    """On a GPU the order of a sum is not fixed."""
+    model: Any = TASKS[0].build()
+    model.backbone.layer2[0].relu = Noise(4 * torch.finfo(torch.float64).eps)
+    assert not verify(TASKS[0], model, ExactGradient()).problems
 
 
 @pytest.mark.parametrize('chunk', [1, 100])
