@@ -200,7 +200,8 @@ def _global_patch(thumbnail: NDArray[Any], patch_size: int) -> NDArray[Any]:
 def _titled_panel(draws: Draws, number: int, view: Canvas) -> NDArray[Any]:
     """A panel under its title; narrow pictures get the room that their title needs."""
     drawn = len(draws.rounds[number])
-    title = f'inner iteration {number + 1} of {len(draws.rounds)}: {drawn} patches'
+    patches = 'patch' if drawn == 1 else 'patches'
+    title = f'inner iteration {number + 1} of {len(draws.rounds)}: {drawn} {patches}'
     picture = panel(draws, number, view).pixels
     width = max(picture.shape[1], text_size(title, TEXT_SIZE - 1)[0])
     page = blank(picture.shape[0], width)

@@ -25,10 +25,23 @@ from .base_patch_detector import BasePatchDetector
 
 @dataclass(frozen=True)
 class StitchedTargets:
-    """Data samples with what the patches of the B images learn, and what the B global patches do."""
+    """Data samples with what the patches of the B images learn, and what the B global patches do.
+
+    A head divides a loss by the objects (or their anchors) in the maps that it is given. Maps of
+    images and of global patches differ in size, so a head gets them one after the other. Their losses
+    are scaled to what they would be as maps of one batch: divided by the objects of both.
+    """
 
     images: Samples
     global_patches: Samples = ()
+
+    def images_scaled(self, losses: dict[str, Any]) -> dict[str, Any]:
+        """A head's losses of the images, as part of the losses of both."""
+        return _scaled(losses, self.images, self.global_patches)
+
+    def global_scaled(self, losses: dict[str, Any]) -> dict[str, Any]:
+        """A head's losses of the global patches, as part of the losses of both."""
+        return _scaled(losses, self.global_patches, self.images)
 
 
 @MODELS.register_module()
@@ -155,10 +168,8 @@ class PatchStitchedDetector(BasePatchDetector):
         """The head's losses of the images that S patches belong to."""
         images = batch.images_of(patches).tolist()
         maps = self.maps(batch, latent, global_features, images)
-        losses: dict[str, Tensor] = self.bbox_head.loss(
-            tuple(maps), [batch.targets.images[image] for image in images]
-        )
-        return losses
+        losses = self.bbox_head.loss(tuple(maps), [batch.targets.images[image] for image in images])
+        return batch.targets.images_scaled(losses)
 
     def global_losses(
         self, batch: PatchBatch[StitchedTargets], global_features: Features
@@ -166,7 +177,8 @@ class PatchStitchedDetector(BasePatchDetector):
         """The head's losses of the global patches."""
         if self.frames is None:
             return {}
-        losses: dict[str, Any] = self.bbox_head.loss(global_features, batch.targets.global_patches)
+        losses = self.bbox_head.loss(global_features, batch.targets.global_patches)
+        losses = batch.targets.global_scaled(losses)
         return {name.replace('loss', 'loss_global', 1): value for name, value in losses.items()}
 
     def detect(
@@ -201,6 +213,16 @@ class PatchStitchedDetector(BasePatchDetector):
         """The head's input for all images of a batch, and the features of the global patches."""
         ((latent, global_features, _),) = self.sweep(batch)
         return self.maps(batch, latent, global_features, range(batch.num_images)), global_features
+
+
+def _scaled(losses: dict[str, Any], own: Samples, other: Samples) -> dict[str, Any]:
+    """A head's losses, divided by the objects of both frames in place of those of their own."""
+    objects, others = (sum(len(s.gt_instances) for s in samples) for samples in (own, other))
+    share = max(objects, 1) / max(objects + others, 1)  # a head divides by 1 where nothing is
+    return {
+        name: [part * share for part in value] if isinstance(value, list) else value * share
+        for name, value in losses.items()
+    }
 
 
 def _with_batch_shape(batch: PatchBatch[object], samples: Samples) -> Samples:

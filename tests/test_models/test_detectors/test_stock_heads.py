@@ -149,6 +149,25 @@ def test_the_gradient_is_that_of_autograd(name: str, gradient: str) -> None:
             assert error <= 1e-4 * expected[key].norm().clamp(min=1e-3), key
 
 
+def test_the_global_patch_is_one_more_image_of_the_batch() -> None:
+    """Its losses are divided by the objects of both, which is exact where objects have one positive."""
+    model = patch_wise('centernet', patch_size=128).train()
+    pixels, data = image(128, 128), sample(128, 128, 6, double=False)
+    boxes = data.gt_instances.bboxes
+    longest = (boxes[:, 2:] - boxes[:, :2]).amax(dim=1).sort().values
+    limit = float(longest[3:5].mean())  # two objects are in the global patch alone
+    model.frames.max_share, model.frames.min_cells = limit / 128, limit / model.frames.stride
+    batch = model.cut([pixels], [data])
+    targets = batch.targets
+    assert [len(s[0].gt_instances) for s in (targets.images, targets.global_patches)] == [4, 2]
+    losses = model.loss([pixels], [data])
+    maps = [torch.cat([level, level]) for level in model.encode_global(batch)]
+    expected = model.bbox_head.loss(tuple(maps), [*targets.images, *targets.global_patches])
+    for name, value in expected.items():
+        found = losses[name] + losses[name.replace('loss', 'loss_global', 1)]
+        assert torch.allclose(found, value, rtol=1e-5), name
+
+
 @pytest.mark.parametrize('name', STOCK)
 def test_the_global_patch_is_an_image_of_its_own(name: str) -> None:
     """Losses and boxes of an image of one patch are those of the head on twice the same image."""
@@ -159,6 +178,10 @@ def test_the_global_patch_is_an_image_of_its_own(name: str) -> None:
     halves = [{k: v for k, v in losses.items() if ('global' in k) == g} for g in (True, False)]
     large, small = (float(model.parse_losses(part)[0].detach()) for part in halves)
     assert large == pytest.approx(small, rel=1e-5) and small > 0
+    frames, model.frames = model.frames, None
+    alone, _ = model.parse_losses(model.loss([pixels], [data]))
+    assert large + small == pytest.approx(float(alone.detach()), rel=1e-5)
+    model.frames = frames
     model.eval()
     found = model.predict([pixels], [data])[0].pred_instances
     model.frames = None
