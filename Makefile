@@ -10,7 +10,7 @@ SCALES := $(or $(COMPARISON),--minutes 12 --seeds 0 1 2 --jobs 2)
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo compare test lint types clean distclean
+.PHONY: help env demo compare docs test lint types clean distclean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
@@ -34,6 +34,10 @@ compare: env  ## Compare all methods on trees and on digits of all sizes (about 
 	$(RUN) tools/compare.py --suite yellowstone $(TREES) $(ARGS)
 	$(RUN) tools/compare.py --suite scales $(SCALES) $(ARGS)
 
+docs: env  ## Write the documentation as a site into site/
+	$(RUN) -m sphinx -W --keep-going -q docs site
+	@echo "open site/index.html"
+
 test: env  ## Run the tests
 	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -45,7 +49,7 @@ types: env  ## Check types (mypy)
 	$(RUN) -m mypy
 
 clean:  ## Remove caches and what was built; keeps the environment and data
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find mmpatch tests tools scripts configs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## Remove the environment too; compiled wheels stay

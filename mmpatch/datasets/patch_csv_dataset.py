@@ -30,8 +30,8 @@ class PatchCsvDataset(BaseDataset):
         missing: What to do about images that the folder lacks: ``'error'``, or ``'skip'`` them and
             log how many.
         how_to_get: Sentence on how to get the data, said when it is missing.
-        metainfo, data_root, data_prefix, filter_cfg, indices, serialize_data, pipeline, test_mode,
-            lazy_init, classes: As in mmpretrain's ``BaseDataset``.
+        metainfo, data_root, data_prefix, filter_cfg, indices: As in mmpretrain's ``BaseDataset``.
+        serialize_data, pipeline, test_mode, lazy_init, classes: As in mmpretrain's ``BaseDataset``.
 
     Raises:
         FileNotFoundError: If the CSV file, the folder, or images are missing.

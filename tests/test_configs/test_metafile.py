@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-#: What README.md calls the models of the index in its tables.
+#: What the tables of docs/results call the models of the index.
 LABELS = {
     'unet_nuclei': 'stock U-Net, full image',
     'unet_nuclei-64': 'stock U-Net, downsampled to 64 px (1/8)',
@@ -33,7 +33,7 @@ LABELS = {
     ),
     'patch_fcos_scales': 'ours, frames',
 }
-#: Column of README.md: its name there, and by how much the index multiplies it.
+#: Column of these tables: its name there, and by how much the index multiplies it.
 COLUMNS = {
     'F1': ('F1', 1),
     'IoU': ('IoU', 1),
@@ -67,8 +67,9 @@ def test_models(metafile: dict[str, Any]) -> None:
         assert all(result['Task'] in TASKS for result in model['Results'])
 
 
-def test_numbers_are_those_of_the_readme(metafile: dict[str, Any]) -> None:
-    rows = tables((ROOT / 'README.md').read_text())
+def test_numbers_are_those_of_the_tables(metafile: dict[str, Any]) -> None:
+    pages = sorted((ROOT / 'docs/results').glob('*.md'))
+    rows = tables('\n\n'.join(page.read_text() for page in pages))
     assert {model['Name'] for model in metafile['Models']} == set(LABELS)
     for model in metafile['Models']:
         (result,) = model['Results']

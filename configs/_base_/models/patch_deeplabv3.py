@@ -9,6 +9,6 @@ model = dict(
     global_patch=True,
     latent_channels=8,
     aggregator=dict(fusion='concat'),
-    loss_region='sampled',  # 'full' as in the paper; the README compares them
+    loss_region='sampled',  # 'full' as in the paper; docs/results compares them
     data_preprocessor=dict(type='mmpatch.PatchSegDataPreprocessor'),
 )

@@ -10,6 +10,6 @@ model = dict(
     latent_channels=8,
     latent_stride=1,
     aggregator=dict(fusion='concat'),
-    loss_region='sampled',  # 'full' as in the paper; the README compares them
+    loss_region='sampled',  # 'full' as in the paper; docs/results compares them
     data_preprocessor=dict(type='mmpatch.PatchSegDataPreprocessor'),
 )

@@ -28,7 +28,8 @@ class SlicedDetector(SingleStageDetector):
     downsampled images (``RandomChoice`` of ``RandomCrop`` and ``Resize``).
 
     Args:
-        *args, **kwargs: As in :class:`mmdet.models.SingleStageDetector`.
+        *args: As in :class:`mmdet.models.SingleStageDetector`.
+        **kwargs: The same by name.
         slice_size: Side of a slice [px]; as that of the tiles in training.
         overlap_ratio: Overlap of neighbouring slices, share of the side in [0, 1).
         merge: Of boxes of one class that overlap, ``'nms'`` keeps the best, ``'greedy_nmm'`` unites

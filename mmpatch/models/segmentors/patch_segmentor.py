@@ -48,8 +48,9 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         aggregator: Settings of :class:`mmpatch.LatentClassifier`, ``fusion`` among them.
         loss_region: What an inner iteration scores: ``'sampled'``, the patches that carry gradient,
             or ``'full'``, the whole image as in the paper; both with sums over whole images.
-        patch_size, halo, test_halo, stride, blend, chunk_size, global_patch, frozen, norm_eval,
-        channels_last, small_images: See :class:`PatchModelMixin`.
+        patch_size, halo, test_halo, stride, blend, chunk_size, global_patch: See
+            :class:`PatchModelMixin`.
+        frozen, norm_eval, channels_last, small_images: See :class:`PatchModelMixin`.
 
     Raises:
         ValueError, TypeError: If settings do not fit together.
