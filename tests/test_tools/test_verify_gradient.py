@@ -144,3 +144,16 @@ def test_the_tool_on_the_bundled_configs(
     said = capsys.readouterr().out
     assert code == 0 and 'The gradient is right.' in said
     assert module in said and 'Running statistics that moved: none' in said
+
+
+def test_a_head_that_knows_float32_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    tool = load_tool('analysis_tools/verify_gradient')
+    arguments = ['configs/patch_yolox_yellowstone.py', '--synthetic', '--patches', '2']
+    options = ['--cfg-options', 'model.patch_size=64']
+    with pytest.raises(SystemExit, match='add --dtype float32'):
+        tool.main([*arguments, *options])
+    assert tool.main([*arguments, '--dtype', 'float32', *options]) == 0
+    assert 'The gradient is right.' in capsys.readouterr().out

@@ -81,9 +81,14 @@ def main(argv: list[str] | None = None) -> int:
     strategy = build_gradient(setting)
     names = [field.name for field in fields(PatchSchedule)]
     schedule = PatchSchedule(**{k: cfg.train_cfg[k] for k in names if k in cfg.train_cfg})
-    result = verify_gradient(
-        model, strategy, [image], [sample.to(args.device)], schedule, args.depth
-    )
+    try:
+        result = verify_gradient(
+            model, strategy, [image], [sample.to(args.device)], schedule, args.depth
+        )
+    except RuntimeError as error:
+        if args.dtype == 'float32' or 'dtype' not in str(error):
+            raise
+        sys.exit(f'{error}\nSome heads of mmdet compute in float32 alone: add --dtype float32')
     height, width = image.shape[-2:]
     print(
         f'gradient={setting!r} against autograd with all patches in memory: a crop of '
