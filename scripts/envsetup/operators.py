@@ -19,7 +19,7 @@ from envsetup.state import fingerprint, locked
 #: The maintained build of mmcv, which is published as source only.
 DISTRIBUTION = 'onedl-mmcv'
 #: Time of the build on one core [min], for CUDA with one compute capability.
-_CORE_MINUTES = {'cpu': 26, 'cuda': 98}
+_CORE_MINUTES = {'cpu': 15, 'cuda': 98}
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,8 @@ def _compile(venv: Venv, store: WheelStore, folder: Path, jobs: int) -> None:
     arguments = ('wheel', '-v', '--no-deps', '--no-build-isolation', '--no-cache-dir')
     path = f'{venv.path / "bin"}{os.pathsep}{os.environ.get("PATH", os.defpath)}'  # for ninja
     settings = {'MMCV_WITH_OPS': '1', 'MAX_JOBS': str(jobs), 'PATH': path, **store.target.env}
+    # Python's own flags ask for debugging information, which takes a third of the time.
+    settings['CFLAGS'] = f'{os.environ.get("CFLAGS", "")} -g0'.strip()
     if store.target.is_cuda:
         # CPATH comes after the toolkit's own folders: it fills gaps and hides nothing.
         headers = library_headers(Path(settings['CUDA_HOME']), venv.site_packages)

@@ -77,6 +77,7 @@ def test_build_leaves_the_wheel_and_nothing_else(
     assert {'--no-cache-dir', '--no-build-isolation', '--no-deps'} < set(command)
     assert env['MMCV_WITH_OPS'] == '1'
     assert int(env['MAX_JOBS']) >= 1
+    assert env['CFLAGS'].split()[-1] == '-g0'  # after Python's own -g
 
     build(Venv(tmp_path / 'venv'), store)
     assert len(pip.calls) == 1
