@@ -15,7 +15,6 @@ myst_heading_anchors = 3
 # Signatures with types are long; the docstrings tell types and shapes.
 autodoc_default_options = {'members': True, 'member-order': 'bysource'}
 autodoc_typehints = 'none'
-autodoc_mock_imports: list[str] = []  # everything is installed
 napoleon_use_ivar = True
 
 html_theme = 'furo'

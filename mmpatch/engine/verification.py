@@ -166,7 +166,7 @@ def _differ(first: Tensor, second: Tensor) -> bool:
     if not first.is_floating_point():
         return not torch.equal(first, second)
     rounding = 32 * torch.finfo(first.dtype).eps
-    return bool((first - second).norm() > rounding * first.norm())
+    return not bool((first - second).norm() <= rounding * first.norm())  # NaN differs, too
 
 
 def _recorder(name: str, seen: list[tuple[str, Tensor]]) -> Any:

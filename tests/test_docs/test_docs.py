@@ -29,8 +29,6 @@ OTHER_PROGRAMS = {
     'pip': 'installs packages',
     'gdal_translate': 'GDAL is not part of the environment',
     'source': 'the shell',
-    'bash': 'runs the tests',
-    'for': 'the shell',
 }
 
 

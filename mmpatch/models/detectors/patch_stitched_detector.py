@@ -25,23 +25,10 @@ from .base_patch_detector import BasePatchDetector
 
 @dataclass(frozen=True)
 class StitchedTargets:
-    """Data samples with what the patches of the B images learn, and what the B global patches do.
-
-    A head divides a loss by the objects (or their anchors) in the maps that it is given. Maps of
-    images and of global patches differ in size, so a head gets them one after the other. Their losses
-    are scaled to what they would be as maps of one batch: divided by the objects of both.
-    """
+    """Data samples with what the patches of the B images learn, and what the B global patches do."""
 
     images: Samples
     global_patches: Samples = ()
-
-    def images_scaled(self, losses: dict[str, Any]) -> dict[str, Any]:
-        """A head's losses of the images, as part of the losses of both."""
-        return _scaled(losses, self.images, self.global_patches)
-
-    def global_scaled(self, losses: dict[str, Any]) -> dict[str, Any]:
-        """A head's losses of the global patches, as part of the losses of both."""
-        return _scaled(losses, self.global_patches, self.images)
 
 
 @MODELS.register_module()
@@ -169,7 +156,7 @@ class PatchStitchedDetector(BasePatchDetector):
         images = batch.images_of(patches).tolist()
         maps = self.maps(batch, latent, global_features, images)
         losses = self.bbox_head.loss(tuple(maps), [batch.targets.images[image] for image in images])
-        return batch.targets.images_scaled(losses)
+        return _of_both(losses, batch.targets.images, batch.targets.global_patches)
 
     def global_losses(
         self, batch: PatchBatch[StitchedTargets], global_features: Features
@@ -178,7 +165,7 @@ class PatchStitchedDetector(BasePatchDetector):
         if self.frames is None:
             return {}
         losses = self.bbox_head.loss(global_features, batch.targets.global_patches)
-        losses = batch.targets.global_scaled(losses)
+        losses = _of_both(losses, batch.targets.global_patches, batch.targets.images)
         return {name.replace('loss', 'loss_global', 1): value for name, value in losses.items()}
 
     def detect(
@@ -215,8 +202,13 @@ class PatchStitchedDetector(BasePatchDetector):
         return self.maps(batch, latent, global_features, range(batch.num_images)), global_features
 
 
-def _scaled(losses: dict[str, Any], own: Samples, other: Samples) -> dict[str, Any]:
-    """A head's losses, divided by the objects of both frames in place of those of their own."""
+def _of_both(losses: dict[str, Any], own: Samples, other: Samples) -> dict[str, Any]:
+    """A head's losses of one frame, as part of the losses of images and global patches.
+
+    A head divides by the objects (or their anchors) in the maps that it is given. Maps of the two frames
+    differ in size, so it gets them one after the other. As maps of one batch, their losses would be
+    divided by the objects of both.
+    """
     objects, others = (sum(len(s.gt_instances) for s in samples) for samples in (own, other))
     share = max(objects, 1) / max(objects + others, 1)  # a head divides by 1 where nothing is
     return {
