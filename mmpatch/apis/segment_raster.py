@@ -8,8 +8,7 @@ import io
 import json
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import rasterio
 import torch
 from rasterio.shutil import copy
 from rasterio.windows import Window
+from rich.progress import track
 from torch import nn
 
 from mmpatch.datasets.raster_image import RasterImage
@@ -41,7 +41,7 @@ def segment_raster(
     image: RasterImage,
     out: Path,
     palette: Sequence[Sequence[int]] | None = None,
-    say: Callable[[str], None] = print,
+    show_progress: bool = True,
 ) -> None:
     """Segment an image row of patches by row of patches, and write a tiled GeoTIFF or PNG of labels.
 
@@ -55,7 +55,7 @@ def segment_raster(
         image: What to segment.
         out: File to write; as PNG with the suffix ``.png``, else as GeoTIFF.
         palette: Colours of the classes, stored in the file.
-        say: Takes lines on the progress.
+        show_progress: Show a progress bar.
 
     Raises:
         ValueError: If rows are there that another model, image, or setting gave.
@@ -69,19 +69,17 @@ def segment_raster(
     done = 0
     while (folder / f'{done}.npz').is_file():
         done += 1
-    if done:
-        say(f'{done} of {grid.rows} rows of patches are there already')
-    first, start = done + 1, time.monotonic()
+    rows = track(
+        _rows(model, image, batch, done),
+        f'Segmenting {Path(image.path).name}',
+        total=grid.rows,
+        completed=done,
+        disable=not show_progress,
+    )
     try:
-        for labels in _rows(model, image, batch, done):
+        for labels in rows:
             _save(folder / f'{done}.npz', labels)
             done += 1
-            if done == first:  # it took the start as well: the next ones say how long a row takes
-                start = time.monotonic()
-                say(f'row {done} of {grid.rows}')
-                continue
-            left = (time.monotonic() - start) / (done - first) * (grid.rows - done)
-            say(f'row {done} of {grid.rows}, {_duration(left)} left')
         strips = (np.load(folder / f'{row}.npz')['labels'] for row in range(grid.rows))
         _write(out, strips, image, palette)
     except OSError as error:
@@ -252,9 +250,3 @@ def _write(
     finally:
         part.unlink(missing_ok=True)
         png.unlink(missing_ok=True)
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours} h {minutes} min' if hours else f'{minutes} min {seconds} s'

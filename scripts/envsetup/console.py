@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,13 +60,15 @@ def run(command: Sequence[str | Path], what: str, log: Path) -> None:
 def run_counted(
     command: Sequence[str | Path], what: str, log: Path, env: Mapping[str, str]
 ) -> None:
-    """Run a command as :func:`run` does, and report each tenth of a compilation.
+    """Run a command as :func:`run` does, and count what it compiles.
+
+    A terminal shows the count in one line, a log gets a line for each tenth.
 
     Raises:
         SetupError: if the command cannot be started or fails.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    said = 0
+    count = _Count()
     with log.open('a', encoding='utf-8', buffering=1) as sink:
         sink.write(f'\n$ {" ".join(map(str, command))}\n')
         with subprocess.Popen(
@@ -82,10 +85,8 @@ def run_counted(
             try:
                 for line in process.stdout:
                     sink.write(line)
-                    counter = _COUNTER.search(line)
-                    if counter and (tenth := 10 * int(counter[1]) // int(counter[2])) > said:
-                        said = tenth
-                        say(f'  {counter[1]} of {counter[2]} files')
+                    if counter := _COUNTER.search(line):
+                        count.show(int(counter[1]), int(counter[2]))
             except BaseException:
                 # The whole group: pip's compilers would go on for minutes after pip has ended.
                 os.killpg(process.pid, signal.SIGTERM)
@@ -94,6 +95,23 @@ def run_counted(
         raise SetupError(
             f'{what} failed (exit {process.returncode}); the log is {log}:\n{_end(log)}'
         )
+
+
+class _Count:
+    """Shows how many files are compiled: one line on a terminal, a line for each tenth in a log."""
+
+    def __init__(self) -> None:
+        self._tenth = 0
+
+    def show(self, done: int, total: int) -> None:
+        """Show a new count."""
+        if sys.stdout.isatty():
+            bar = '#' * (30 * done // total)
+            end = '\n' if done == total else ''
+            print(f'\r[mmpatch]   |{bar:30}| {done} of {total} files', end=end, flush=True)
+        elif (tenth := 10 * done // total) > self._tenth:
+            self._tenth = tenth
+            say(f'  {done} of {total} files')
 
 
 def _end(log: Path, lines: int = 25) -> str:

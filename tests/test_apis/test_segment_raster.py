@@ -54,17 +54,18 @@ def read(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize(('base', 'classes'), [(UNET, 1), (DEEPLABV3, 3)])
-def test_as_in_memory(scene: Path, base: dict[str, Any], classes: int) -> None:
-    model, out, lines = model_of(base, classes, halo=16), scene.with_name('labels.tif'), []
-    segment_raster(
-        model, RasterImage(scene), out, [(0, 0, 0), (255, 0, 0), (0, 0, 9)], lines.append
-    )
+def test_as_in_memory(
+    scene: Path, base: dict[str, Any], classes: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = model_of(base, classes, halo=16), scene.with_name('labels.tif')
+    segment_raster(model, RasterImage(scene), out, [(0, 0, 0), (255, 0, 0), (0, 0, 9)])
     expected = model.predict([image(300, 170)])[0].pred_sem_seg.data[0]
     assert np.array_equal(read(out), expected.numpy())
     with rasterio.open(out) as found:
         assert found.crs.to_epsg() == 32612 and found.transform == TRANSFORM
         assert found.is_tiled and found.colormap(1)[1] == (255, 0, 0, 255)
-    assert lines[-1] == 'row 5 of 5, 0 min 0 s left'
+    shown = capsys.readouterr().out
+    assert shown.startswith('Segmenting scene.tif') and '100%' in shown
     assert sorted(p.name for p in scene.parent.iterdir()) == ['labels.tif', 'scene.tif']
 
 
@@ -148,9 +149,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
     encoded: list[int] = []
     encode = model.encode
     monkeypatch.setattr(model, 'encode', lambda b, i: (encoded.extend(i.tolist()), encode(b, i))[1])
-    lines: list[str] = []
-    segment_raster(model, RasterImage(scene), out, say=lines.append)
-    assert lines[0] == '3 of 5 rows of patches are there already'
+    segment_raster(model, RasterImage(scene), out, show_progress=False)
     assert min(encoded) >= 3 and np.array_equal(read(out), expected)
 
 

@@ -29,6 +29,7 @@ OTHER_PROGRAMS = {
     'pip': 'installs packages',
     'gdal_translate': 'GDAL is not part of the environment',
     'source': 'the shell',
+    'bash': 'CI runs it',
 }
 
 
