@@ -14,7 +14,7 @@ model = dict(
     patch_size=512,
     chunk_size=1,  # four at once take 1.5 times as long on a CPU
     test_halo=64,
-    global_frame=dict(min_cells=1.0, max_share=0.5),  # the defaults; the trees have their own
+    global_frame=dict(min_cells=1.0, max_share=0.5),  # chosen on validation images
 )
 # Sides are drawn apart from each other. Of a digit that the crop cuts, the box around what is left stays.
 crop = dict(

@@ -3,7 +3,7 @@
 #   python tools/train.py configs/baselines/fcos_lite0_yellowstone.py
 _base_ = ['./fcos_lite0_yellowstone-full.py']
 resize = dict(
-    type='Resize', scale_factor=0.19
+    type='Resize', scale_factor=0.24
 )  # the same for both images: objects of the same size
 train_pipeline = [*_base_.train_pipeline[:2], resize, *_base_.train_pipeline[2:]]
 test_pipeline = [_base_.test_pipeline[0], resize, *_base_.test_pipeline[2:]]

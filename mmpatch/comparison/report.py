@@ -20,15 +20,18 @@ METRICS = (
 #: AP of a bin of size, and what the bins stand in for.
 SIZE_BIN = re.compile(r'AP_[\d.]+(-[\d.]+|\+)')
 COCO_SIZES = ('AP_s', 'AP_m', 'AP_l')
+#: Classes of a data set whose AP50 is shown; more would hide the rest.
+SHOWN_CLASSES = 4
 
 #: LaTeX reads these as commands.
 LATEX = str.maketrans({c: '\\' + c for c in '%_&#$'} | {'±': r'$\pm$'})
 
 
 def columns(runs: Sequence[Run]) -> list[str]:
-    """The metrics that a table shows: those of :data:`METRICS` that a run has, then AP by bins of size.
+    """The metrics that a table shows: those of :data:`METRICS` that a run has, by bins of size, by class.
 
     Bins of size (``size_bins`` of :class:`mmpatch.PatchCocoMetric`) take the place of COCO's three sizes.
+    AP50 per class (its ``classwise``) follows where there are few classes.
 
     Args:
         runs: Those of the table.
@@ -37,7 +40,9 @@ def columns(runs: Sequence[Run]) -> list[str]:
     tails = {key: key.split('/', 1)[-1] for key in found}
     bins = [key for key, tail in tails.items() if SIZE_BIN.fullmatch(tail)]
     wanted = [name for name in METRICS if not (bins and name in COCO_SIZES)]
-    return [key for name in wanted for key, tail in tails.items() if tail == name] + bins
+    classes = [key for key in found if key.endswith('_AP50')]
+    shown = classes if len(classes) <= SHOWN_CLASSES else []
+    return [key for name in wanted for key, tail in tails.items() if tail == name] + bins + shown
 
 
 def table(runs: Sequence[Run], metrics: Sequence[str]) -> str:

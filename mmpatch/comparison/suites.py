@@ -101,6 +101,27 @@ def _boxes(data: str) -> tuple[Row, ...]:
     )
 
 
+def _inside(baseline: str, *more: str, variant: str = '_inside') -> Row:
+    """The row of a baseline of `scales`, on the images of `inside`."""
+    overrides = ['model.bbox_head.num_classes=3']
+    for split in ('train', 'val', 'test'):
+        data = f'{split}_dataloader.dataset'
+        overrides += [
+            f'{data}.data_root=data/inside/',
+            f'{data}.metainfo.classes=[region,inside,outside]',
+            f'{data}.metainfo.palette=[[255,225,25],[60,180,75],[230,25,75]]',
+        ]
+    for split in ('val', 'test'):
+        metric = f'{split}_evaluator'
+        overrides += [f'{metric}.ann_file=data/inside/{split}.json', f'{metric}.classwise=True']
+    return Row(f'baselines/{baseline}', (*overrides, *more), variant)
+
+
+#: Images that tell every patch what is inside.
+_ORACLE = tuple(
+    f'{split}_dataloader.dataset.data_prefix.img=images_oracle/'
+    for split in ('train', 'val', 'test')
+)
 _BLOCKS = ','.join(f'backbone.timm_model.blocks.{stage}' for stage in range(2, 7))
 
 #: For rows whose global patch rides along with the patches, or that have none.
@@ -153,6 +174,21 @@ SUITES: dict[str, tuple[Row, ...]] = {
         Row('patch_fcos_scales'),
         Row('patch_fcos_scales', ('model.fuse=True', _RIDING), '_both'),
         Row('patch_fcos_scales', ('train_cfg.gradient=exact',), '_exact'),
+    ),
+    'inside': (
+        _inside('fcos_lite0_scales'),
+        _inside('fcos_lite0_scales-tiles'),
+        _inside('fcos_lite0_scales-two-scale'),
+        _inside(
+            'fcos_lite0_scales-full',
+            f'custom_hooks.4.activation_checkpointing={_BLOCKS},neck',
+            variant='_inside_checkpointing',
+        ),
+        _inside('fcos_lite0_scales-tiles', *_ORACLE, variant='_inside_oracle'),
+        _without_global('patch_fcos_inside'),
+        Row('patch_fcos_inside', ('model.fuse=False',), '_frames'),
+        Row('patch_fcos_inside'),
+        Row('patch_fcos_inside', ('train_cfg.gradient=exact',), '_exact'),
     ),
     'digits': (
         _at(128, 'baselines/mobilenetv2_digits', '1.scale 1.scale'),

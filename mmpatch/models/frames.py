@@ -18,6 +18,10 @@ from mmpatch.patching import PatchBatch, PatchGrid
 Samples = Sequence[Any]
 
 
+#: Shortest detection of a global patch, as a share of the shortest object that it learns.
+SHORTEST_FOUND = 0.7
+
+
 class FrameSplit:
     """Gives every object to the frame that sees it best: a patch, or the global patch.
 
@@ -25,6 +29,10 @@ class FrameSplit:
     enough cells of the finest feature level there. Patches learn it if it is a good deal shorter
     than a patch. An object that is too long for a patch and too small in the global patch stays with
     the patches, so none is lost. An object between the two limits belongs to both frames.
+
+    Objects that are too small for the global patch are ignored there, in training and in prediction:
+    neither object nor background, as in SNIP (Singh and Davis, 2018). A few cells of background that
+    hold an object would teach its class less than they take from it.
 
     Args:
         patch_size: Side P of a patch [px].
@@ -37,7 +45,7 @@ class FrameSplit:
     """
 
     def __init__(
-        self, patch_size: int, stride: int, min_cells: float = 1.0, max_share: float = 0.5
+        self, patch_size: int, stride: int, min_cells: float = 2.0, max_share: float = 0.5
     ) -> None:
         if min(patch_size, stride, min_cells, max_share) <= 0:
             raise ValueError(
@@ -87,7 +95,8 @@ class FrameSplit:
 
         Returns:
             Data samples of the images with what their patches learn, and data samples of the global
-            patches, in their coordinates, with what these learn. Both keep all ignored regions.
+            patches, in their coordinates, with what these learn. Both keep all ignored regions. In
+            the global patches, objects that are too small for them are ignored regions, too.
         """
         local, large = [], []
         for grid, sample in zip(batch.grids, samples):
@@ -96,9 +105,29 @@ class FrameSplit:
             sides = _longer_sides(objects)
             local.append(_with_instances(sample, objects[sides <= longest], ignored))
             found = _scaled(objects[sides >= shortest], grid.global_scale)
-            regions = None if ignored is None else _scaled(ignored, grid.global_scale)
+            boxes = [objects[sides < shortest].bboxes]
+            if ignored is not None:
+                boxes.append(ignored.bboxes)
+            regions = _scaled(InstanceData(bboxes=torch.cat(boxes)), grid.global_scale)
             large.append(_with_instances(sample, found, regions))
         return local, large
+
+    def from_global_patch(self, grid: PatchGrid, found: InstanceData) -> InstanceData:
+        """Detections in a global patch, in coordinates of the image and clipped to it.
+
+        Those that are much smaller than the objects which the global patch learns are left out: it
+        never learnt what is none.
+
+        Args:
+            grid: The image's grid.
+            found: The detections, in coordinates of the global patch.
+        """
+        height, width = grid.global_scale
+        found = _scaled(found, (1 / height, 1 / width))
+        found = found[_longer_sides(found) >= SHORTEST_FOUND * self.limits(grid)[0]]
+        found.bboxes[:, 0::2].clamp_(0, grid.width)
+        found.bboxes[:, 1::2].clamp_(0, grid.height)
+        return found
 
 
 #: How far the scale of a global patch in prediction may lie beyond those of the training.
@@ -141,15 +170,6 @@ class SeenScales(nn.Module):
             logger='current',
             level=logging.WARNING,
         )
-
-
-def from_global_patch(grid: PatchGrid, found: InstanceData) -> InstanceData:
-    """Detections in a global patch, in coordinates of the image and clipped to it."""
-    height, width = grid.global_scale
-    found = _scaled(found, (1 / height, 1 / width))
-    found.bboxes[:, 0::2].clamp_(0, grid.width)
-    found.bboxes[:, 1::2].clamp_(0, grid.height)
-    return found
 
 
 def _longer_sides(instances: InstanceData) -> Tensor:

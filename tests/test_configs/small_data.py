@@ -31,8 +31,13 @@ def make_data(root: Path) -> None:
     make_tju_dhd_tree(data / 'TJU-DHD', num_images=1, objects=12)
     for split in ('train', 'test'):
         make_coco_tree(data / 'yellowstone', (300, 260), 1, 8, split=split)
+    for split in ('train', 'val'):
+        make_coco_tree(data / 'custom', (300, 260), 1, 8, ('object',), split=split)
     for split in ('train', 'val', 'test'):
         make_coco_tree(data / 'scales', (300, 260), 1, 8, ('digit',), split=split)
+        classes = ('region', 'inside', 'outside')
+        make_coco_tree(data / 'inside', (300, 260), 1, 8, classes, split=split)
+    shutil.copytree(data / 'inside/images', data / 'inside/images_oracle')
     for split in ('train', 'val'):
         _coco(root, data / 'coco-mosaic', split, split)
         _coco(root, data / 'coco', f'{split}2017', f'instances_{split}2017')

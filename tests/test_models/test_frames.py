@@ -11,7 +11,7 @@ from mmengine.structures import InstanceData
 
 from mmpatch.models import frames
 from mmpatch.models.dense_heads.fcos_targets import instances_by_patch
-from mmpatch.models.frames import FrameSplit, SeenScales, from_global_patch
+from mmpatch.models.frames import FrameSplit, SeenScales
 from mmpatch.patching import Latent, PatchBatch, PatchGrid
 from mmpatch.testing.tiny_detector import build_detector, image, sample
 
@@ -38,6 +38,20 @@ def test_objects_go_to_the_frame_that_sees_them() -> None:
     assert large.gt_instances.bboxes[-1].tolist() == [5, 10, 65, 40]
 
 
+def test_what_is_too_small_for_the_global_patch_is_ignored_there() -> None:
+    """In training as a region beside those of the labels, in prediction as if it were not found."""
+    split = FrameSplit(patch_size=64, stride=8, min_cells=3)  # objects of 48 px and more
+    batch: Any = PatchBatch([torch.zeros(3, 128, 64)], 64)
+    data = labelled(10, 48, 47)
+    data.ignored_instances = InstanceData(bboxes=torch.tensor([[0.0, 0, 100, 100]]), labels=[1])
+    (local,), (large,) = split(batch, [data])
+    assert local.ignored_instances.bboxes.tolist() == [[0, 0, 100, 100]]
+    regions = [[5, 10, 10, 12.5], [5, 10, 28.5, 21.75], [0, 0, 50, 50]]
+    assert large.ignored_instances.bboxes.tolist() == regions
+    found = split.from_global_patch(batch.grids[0], boxes_of(5, 16, 17, 24))  # half the size
+    assert found.labels.tolist() == [2, 3]
+
+
 @pytest.mark.parametrize('side', [40, 64, 65, 100, 400, 5000])
 def test_no_object_is_lost_and_limits_follow_the_image(side: int) -> None:
     split = FrameSplit(patch_size=64, stride=8)
@@ -47,7 +61,7 @@ def test_no_object_is_lost_and_limits_follow_the_image(side: int) -> None:
     both = set(local.gt_instances.labels.tolist()) | set(large.gt_instances.labels.tolist())
     assert both == set(range(50))
     shortest, longest = split.limits(batch.grids[0])
-    assert shortest == pytest.approx(8 * side / 64, rel=0.02)
+    assert shortest == pytest.approx(16 * side / 64, rel=0.02)
     assert longest == max(32, shortest)
 
 
@@ -64,9 +78,9 @@ def test_boxes_come_back_from_the_global_patch() -> None:
     split, batch = FrameSplit(64, 8, min_cells=0.1), PatchBatch([torch.zeros(3, 100, 331)], 64)
     data = labelled(100, 160)
     _, (large,) = split(batch, [data])
-    found = from_global_patch(grid, large.gt_instances)
+    found = split.from_global_patch(grid, large.gt_instances)
     torch.testing.assert_close(found.bboxes, data.gt_instances.bboxes, atol=1e-4, rtol=0)
-    found = from_global_patch(grid, boxes_of(1000))
+    found = split.from_global_patch(grid, boxes_of(1000))
     assert found.bboxes.tolist() == [[pytest.approx(51.7, abs=0.1), 100, 331, 100]]
 
 
@@ -96,10 +110,11 @@ def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures('float64_boxes')
 def test_losses_are_those_of_the_host_with_the_global_patch_as_one_more_image() -> None:
-    model: Any = build_detector(patch_size=64).train()
+    everywhere = dict(min_cells=0.1, max_share=0.6)  # stock FCOS has no ignored regions
+    model: Any = build_detector(patch_size=64, global_frame=everywhere).train()
     pictures, samples = [image(130, 100), image(64, 90, seed=1)], [sample(130, 100), sample(64, 90)]
     batch, local, large = model.cut_frames(pictures, samples)
-    assert 0 < sum(len(s.gt_instances) for s in large) < 12
+    assert 0 < sum(len(s.gt_instances) for s in local) < sum(len(s.gt_instances) for s in large)
     batch = model.cut(pictures, samples)
     latent, everything = Latent.fill(batch, model.encode, 4), batch.all_patches
     global_features = model.encode_global(batch)
@@ -148,14 +163,14 @@ def test_the_global_patch_finds_what_is_larger_than_a_patch() -> None:
     for level in (*inside[0], *maps[0]):
         level[:] = -20  # nothing is found but one box, at the second cell of the last level
     inside[0][2][0, 1, 0, 1] = 20
-    inside[1][2][0, :, 0, 1] = torch.tensor([4.0, 4.0, 4.0, 4.0])  # px of the global patch
+    inside[1][2][0, :, 0, 1] = torch.tensor([10.0, 10.0, 10.0, 10.0])  # px of the global patch
     inside[2][2][:] = 20
     found = [
-        model.bbox_head.predict_image(batch, maps, data.metainfo, rescale, inside)
+        model.bbox_head.predict_image(batch, maps, data.metainfo, rescale, inside, model.frames)
         for rescale in (False, True)
     ]
     middle = torch.tensor([48.0, 16.0]) * 4  # 32 px cells, x before y
-    expected = torch.cat([middle - 16, middle + 16])
+    expected = torch.cat([middle - 40, middle + 40])
     expected[0::2].clamp_(0, 128)
     assert found[0].labels.tolist() == [1]
     torch.testing.assert_close(found[0].bboxes[0], expected, atol=1e-3, rtol=0)

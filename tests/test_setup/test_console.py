@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from envsetup.console import environment, run_counted
 
 COMPILE = "for i in range(1, 31): print(f'[{i}/30] c++ file')"

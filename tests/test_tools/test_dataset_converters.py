@@ -202,7 +202,9 @@ def test_yellowstone_knows_the_published_counts() -> None:
     assert [(scene.split, scene.boxes) for scene in scenes] == [('train', 574), ('test', 279)]
 
 
-@pytest.mark.parametrize('name', ['soda_d', 'yellowstone', 'scales', 'nuclei', 'drive', 'aerial'])
+@pytest.mark.parametrize(
+    'name', ['soda_d', 'yellowstone', 'scales', 'inside', 'nuclei', 'drive', 'aerial']
+)
 def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match='0'):
         load_tool(f'dataset_converters/{name}').main(['--help'])

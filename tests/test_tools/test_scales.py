@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmpatch.datasets import PatchCocoDataset
-from mmpatch.datasets.wheel_files import sha256_of
+from mmpatch.datasets import PatchCocoDataset, digit_scenes
 from mmpatch.testing import load_tool
+
+from .digit_wheels import make, use_small_wheels
 
 SIDE, SIZES = 256, ((1, 90, 150), (2, 40, 60), (5, 12, 20))
 
@@ -23,46 +22,10 @@ SIDE, SIZES = 256, ((1, 90, 150), (2, 40, 60), (5, 12, 20))
 @pytest.fixture
 def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The tool with small images and few digits, and wheels whose backgrounds are dark red and dark blue."""
+    use_small_wheels(tmp_path, SIDE, monkeypatch)
     tool = load_tool('dataset_converters/scales')
-    rows = []
-    for number in range(100):  # a hook of its own shape: its bars touch all four borders
-        digit = np.zeros((28, 28), dtype=int)
-        digit[4:24, 4 : 6 + number % 4] = digit[20:24, 4 : 12 + number % 10] = 255
-        rows.append(','.join(map(str, [*digit.ravel(), number // 10])))
-    pictures = {}
-    for name, colour in ((tool.TRAIN_IMAGE, (60, 0, 0)), (tool.TEST_IMAGE, (0, 0, 60))):
-        Image.new('RGB', (90, 70), colour).save(tmp_path / 'picture.png')
-        pictures[name] = (tmp_path / 'picture.png').read_bytes()
-    contents = {
-        tool.AERIAL: {**pictures, tool.AERIAL_LICENCE: b'licence of images'},
-        tool.DIGITS: {
-            tool.MNIST: gzip.compress('\n'.join(rows).encode()),
-            tool.DIGITS_LICENCE: b'licence of digits',
-        },
-    }
-    for requirement, members in contents.items():
-        name = f'{requirement.replace("==", "-")}-py3-none-any.whl'
-        with zipfile.ZipFile(tmp_path / name, 'w') as archive:
-            for member, data in members.items():
-                archive.writestr(member, data)
-    hashes = {
-        requirement: {name: sha256_of(data) for name, data in members.items()}
-        for requirement, members in contents.items()
-    }
-    for name, value in (('MEMBERS', hashes), ('SIDE', SIDE), ('SIZES', SIZES)):
-        monkeypatch.setattr(tool, name, value)
+    monkeypatch.setattr(tool, 'SIZES', SIZES)
     return tool
-
-
-def make(tool: ModuleType, folder: Path, name: str, *extra: str) -> dict[str, bytes]:
-    """Run the tool; what it wrote."""
-    out, wheels = folder / name, map(str, folder.glob('*.whl'))
-    tool.main(
-        ['--out', str(out), '--images', '3', '1', '2', '--jobs', '1', *extra, '--wheel', *wheels]
-    )
-    return {
-        str(path.relative_to(out)): path.read_bytes() for path in out.rglob('*') if path.is_file()
-    }
 
 
 def test_boxes_are_tight_and_digits_apart(tool: ModuleType, tmp_path: Path) -> None:
@@ -99,12 +62,12 @@ def test_boxes_are_tight_and_digits_apart(tool: ModuleType, tmp_path: Path) -> N
     assert len(data.get_data_info(0)['instances']) == 8
 
 
-def test_ink_ends_at_its_box(tool: ModuleType) -> None:
+def test_ink_ends_at_its_box() -> None:
     """Without the losses of JPEG: next to a box there is nothing of the digit."""
     digit = np.zeros((28, 28), dtype=np.uint8)
     digit[5:25, 10:14] = digit[5:9, 10:20] = 255
     for size in (20, 64, 333, 1400):
-        shares = tool.enlarge(digit, size)
+        shares = digit_scenes.enlarge(digit, size)
         assert shares.shape[0] == pytest.approx(size, rel=0.06)
         assert shares.shape[1] == pytest.approx(size / 2, rel=0.1)
         assert all(edge.max() >= 0.5 for edge in (shares[0], shares[-1], shares.T[0], shares.T[-1]))
@@ -114,17 +77,18 @@ def test_ink_ends_at_its_box(tool: ModuleType) -> None:
         assert ((row > 0.05) & (row < 0.95)).sum() <= 5
 
 
-def test_splits_share_no_digit(tool: ModuleType) -> None:
+def test_splits_share_no_digit() -> None:
     digits = np.arange(5000)
-    parts = {split: tool.digits_of(split, digits) for split in ('train', 'val', 'test')}
+    parts = {split: digit_scenes.digits_of(split, digits) for split in ('train', 'val', 'test')}
     assert [len(part) for part in parts.values()] == [3500, 500, 1000]
     assert len(set(np.concatenate([*parts.values()]).tolist())) == 5000
 
 
-def test_background_is_mirrored_not_repeated(tool: ModuleType) -> None:
+@pytest.mark.usefixtures('tool')
+def test_background_is_mirrored_not_repeated() -> None:
     image = np.arange(12, dtype=np.uint8)[None, :, None].repeat(7, axis=0).repeat(3, axis=2)
     for seed in range(4):
-        cut = tool.cut_background(image, np.random.default_rng(seed)).astype(int)
+        cut = digit_scenes.cut_background(image, np.random.default_rng(seed)).astype(int)
         assert cut.shape == (SIDE, SIDE, 3)
         steps = [abs(np.diff(cut[..., 0], axis=axis)) for axis in (0, 1)]
         assert {int(step.max()) for step in steps} == {0, 1}  # no jump from 11 to 0

@@ -41,13 +41,14 @@ class PatchCocoMetric(CocoMetric):
     - with ``size_bins=(32, 64)``: ``AP_0-32``, ``AP_32-64``, ``AP_64+`` and ``recall_0-32`` and so on, AP and
       recall (as ``recall50``) of the objects whose side is at least the first and below the second number.
       The side of an object is the square root of its area [px]. As in COCO, objects outside a bin and unmatched
-      detections whose boxes are outside neither count nor cost in it.
+      detections whose boxes are outside neither count nor cost in it;
+    - with ``classwise``: ``<class>_AP50``.
 
     Args:
         ann_file: COCO JSON of the ground truth, as of mmdet's ``CocoMetric``.
         max_dets: Detections that count per image and category.
         score_thr: The score S; a detector in use would show detections above it.
-        classwise: Whether to log a table of AP per class.
+        classwise: Whether to report AP50 per class, and log a table of classes.
         outfile_prefix: Where to write the detections as COCO JSON; nowhere if None.
         format_only: Write the detections, compute nothing; for test sets without ground truth.
         backend_args: Of :func:`mmengine.fileio.get_local_path`.
@@ -163,6 +164,7 @@ class PatchCocoMetric(CocoMetric):
         if self.size_bins:
             print_log('\n' + self.size_table(evaluation), logger='current')
         if self.classwise:
+            metrics |= self.read_classes(evaluation)
             print_log('\n' + self.class_table(evaluation), logger='current')
         return metrics
 
@@ -186,6 +188,13 @@ class PatchCocoMetric(CocoMetric):
         ap, recall = evaluation.average_precision, evaluation.recall
         metrics = {f'AP_{name}': ap(self.max_dets, name) for name in self.size_bins}
         return metrics | {f'recall_{name}': recall(area=name) for name in self.size_bins}
+
+    def read_classes(self, evaluation: BoxEvaluation) -> dict[str, float]:
+        """Read AP50 of the classes off an evaluation."""
+        return {
+            f'{name}_AP50': evaluation.average_precision(self.max_dets, self.table_area, 0.5, index)
+            for index, name in enumerate(self.class_names)
+        }
 
     def size_table(self, evaluation: BoxEvaluation) -> str:
         """Return a text table of AP and recall per bin of size, with ``max_dets`` detections."""

@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmpatch.models.frames import from_global_patch
+from mmpatch.models.frames import FrameSplit
 from mmpatch.models.protocol import LossRegion
 from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
@@ -257,6 +257,7 @@ class PatchFCOSHead(LargeImageFCOSHead):
         meta: dict[str, Any],
         rescale: bool,
         global_outs: Maps | None = None,
+        frames: FrameSplit | None = None,
     ) -> InstanceData:
         """Detections in one image, of both frames after one post-processing.
 
@@ -266,13 +267,15 @@ class PatchFCOSHead(LargeImageFCOSHead):
             meta: Its meta information, ``img_shape`` and ``scale_factor`` among it.
             rescale: Give boxes in pixels of the original image.
             global_outs: The predictions of :meth:`global_maps`; None: none.
+            frames: What shared the objects out; goes with ``global_outs``.
         """
         grid = batch.grids[0]
         stitched = [[grid.merge(x, crop=False)[None] for x in kind] for kind in outs]
         candidates = [self._candidates(stitched, meta)]
-        if global_outs is not None:
+        if frames is not None and global_outs is not None:
             shape = {**meta, 'img_shape': grid.global_size}
-            candidates.append(from_global_patch(grid, self._candidates(global_outs, shape)))
+            large = self._candidates(global_outs, shape)
+            candidates.append(frames.from_global_patch(grid, large))
         return self._bbox_post_process(
             InstanceData.cat(candidates), self.test_cfg, rescale, with_nms=True, img_meta=meta
         )

@@ -156,7 +156,9 @@ class PatchDetector(BasePatchDetector):
         global_maps = None
         if self.frames is not None and global_features is not None:
             global_maps = self.bbox_head.global_maps(global_features)
-        found: InstanceData = self.bbox_head.predict_image(batch, maps, meta, rescale, global_maps)
+        found: InstanceData = self.bbox_head.predict_image(
+            batch, maps, meta, rescale, global_maps, self.frames
+        )
         return found
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:

@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmpatch.models.dense_heads.shapes import with_shapes
-from mmpatch.models.frames import Samples, from_global_patch
+from mmpatch.models.frames import Samples
 from mmpatch.models.operators import nms_by_class, with_portable_nms
 from mmpatch.models.protocol import LossScope, Sums
 from mmpatch.patching import Features, Latent, PatchBatch
@@ -183,7 +183,7 @@ class PatchStitchedDetector(BasePatchDetector):
         (large,) = self.bbox_head.predict(
             global_features, _as_global_patches(batch, [sample]), rescale=False
         )
-        large = from_global_patch(batch.grids[0], large)
+        large = self.frames.from_global_patch(batch.grids[0], large)
         if rescale:
             large.bboxes /= large.bboxes.new_tensor(meta['scale_factor']).repeat(2)
         overlap = self.test_cfg.get('nms', {}).get('iou_threshold', 0.5)

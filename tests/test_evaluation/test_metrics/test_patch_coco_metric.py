@@ -186,7 +186,7 @@ def test_class_table(tmp_path: Path) -> None:
     tables: list[str] = []
     original = metric.class_table
     metric.class_table = lambda evaluation: tables.append(original(evaluation)) or tables[-1]
-    _run(metric, _boxes(2))
+    assert _run(metric, _boxes(2))['coco/tree_AP50'] == 1
     assert '| tree  | 1.000 | 1.000 | 1.000 |' in tables[0]
 
 
