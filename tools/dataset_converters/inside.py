@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpatch.datasets import digit_scenes
-from mmpatch.datasets.digit_scenes import Box, Pixels, Placed, SceneSet, draw_digits, enlarge
+from mmpatch.datasets.digit_scenes import Box, Pixels, Placed, draw_digits, enlarge
+from mmpatch.datasets.scene_converter import SceneSet, run_scene_converter
 
 CATEGORIES = ('region', 'inside', 'outside')
 FENCES, DIGITS = 3, 110
@@ -222,7 +223,7 @@ def main(argv: list[str] | None = None) -> None:
     look = [FENCES, DIGITS, RADIUS, WAVES, WAVE_HEIGHT, WIDTH, APART, SIZE, CLEAR]
     look += [FENCE_COLOURS, DIGIT_COLOURS, TINT, TINT_SHARE]
     scenes = SceneSet(plan, CATEGORIES, README, look, ('images', 'images_oracle'))
-    print(digit_scenes.run_converter(scenes, 'data/inside', __doc__, argv))
+    print(run_scene_converter(scenes, 'data/inside', __doc__, argv))
 
 
 if __name__ == '__main__':

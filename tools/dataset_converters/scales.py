@@ -24,7 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmpatch.datasets import digit_scenes
-from mmpatch.datasets.digit_scenes import Box, Pixels, Placed, SceneSet, draw_digits, enlarge
+from mmpatch.datasets.digit_scenes import Box, Pixels, Placed, draw_digits, enlarge
+from mmpatch.datasets.scene_converter import SceneSet, run_scene_converter
 
 #: Digits per image: how many, and the limits of their longer side [px]; the largest come first.
 SIZES = ((1, 600, 1400), (2, 200, 600), (4, 64, 200), (14, 20, 64))
@@ -95,7 +96,7 @@ def plan(digits: Pixels, rng: np.random.Generator) -> Scene:
 def main(argv: list[str] | None = None) -> None:
     """Make the set unless it is there."""
     scenes = SceneSet(plan, ['digit'], README, [*SIZES, BRIGHTNESS])
-    print(digit_scenes.run_converter(scenes, 'data/scales', __doc__, argv))
+    print(run_scene_converter(scenes, 'data/scales', __doc__, argv))
 
 
 if __name__ == '__main__':
