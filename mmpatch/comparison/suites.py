@@ -101,22 +101,6 @@ def _boxes(data: str) -> tuple[Row, ...]:
     )
 
 
-def _inside(baseline: str, *more: str, variant: str = '_inside') -> Row:
-    """The row of a baseline of `scales`, on the images of `inside`."""
-    overrides = ['model.bbox_head.num_classes=3']
-    for split in ('train', 'val', 'test'):
-        data = f'{split}_dataloader.dataset'
-        overrides += [
-            f'{data}.data_root=data/inside/',
-            f'{data}.metainfo.classes=[region,inside,outside]',
-            f'{data}.metainfo.palette=[[255,225,25],[60,180,75],[230,25,75]]',
-        ]
-    for split in ('val', 'test'):
-        metric = f'{split}_evaluator'
-        overrides += [f'{metric}.ann_file=data/inside/{split}.json', f'{metric}.classwise=True']
-    return Row(f'baselines/{baseline}', (*overrides, *more), variant)
-
-
 #: Images that tell every patch what is inside.
 _ORACLE = tuple(
     f'{split}_dataloader.dataset.data_prefix.img=images_oracle/'
@@ -176,15 +160,15 @@ SUITES: dict[str, tuple[Row, ...]] = {
         Row('patch_fcos_scales', ('train_cfg.gradient=exact',), '_exact'),
     ),
     'inside': (
-        _inside('fcos_lite0_scales'),
-        _inside('fcos_lite0_scales-tiles'),
-        _inside('fcos_lite0_scales-two-scale'),
-        _inside(
-            'fcos_lite0_scales-full',
-            f'custom_hooks.4.activation_checkpointing={_BLOCKS},neck',
-            variant='_inside_checkpointing',
+        Row('baselines/fcos_lite0_inside'),
+        Row('baselines/fcos_lite0_inside-tiles'),
+        Row('baselines/fcos_lite0_inside-two-scale'),
+        Row(
+            'baselines/fcos_lite0_inside-full',
+            (f'custom_hooks.4.activation_checkpointing={_BLOCKS},neck',),
+            '_checkpointing',
         ),
-        _inside('fcos_lite0_scales-tiles', *_ORACLE, variant='_inside_oracle'),
+        Row('baselines/fcos_lite0_inside-tiles', _ORACLE, '_oracle'),
         _without_global('patch_fcos_inside'),
         Row('patch_fcos_inside', ('model.fuse=False',), '_frames'),
         Row('patch_fcos_inside'),
