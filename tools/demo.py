@@ -58,6 +58,7 @@ def main() -> None:
         digits = pool.submit(train, 'digits', DIGITS, args.out, 2 * args.minutes)
         trees = pool.submit(both_trees, args.out, args.minutes)
         show_time([digits, trees], 60 * (2 * args.minutes + REST))
+    text = f'{trees_table(trees.result())}\n\n{digits_table(digits.result())}\n'
 
     say('3/3 pictures')
     plot_losses([args.out / 'trees', args.out / 'trees_stock'], args.out / 'losses.png')
@@ -65,7 +66,6 @@ def main() -> None:
     for name, image in drawn.items():
         page = newest(args.out / name, f'drawn/{image}')
         shutil.copy(page, args.out / f'{name}{page.suffix}')
-    text = f'{trees_table(trees.result())}\n\n{digits_table(digits.result())}\n'
     (args.out / 'results.md').write_text(text)
     print(f'\n{text}\nThe whole demo took {(time.monotonic() - start) / 60:.1f} minutes.')
     print(f'Losses: {args.out}/losses.png. Trees: {args.out}/trees.png and trees_stock.png.')
@@ -85,20 +85,23 @@ def both_trees(out: Path, minutes: float) -> list[Run]:
 
 
 def show_time(futures: Sequence[Future[Any]], expected: float) -> None:
-    """Show a progress bar until the futures are done, or one of them fails.
+    """Show a progress bar until all is done, or something fails.
 
     Args:
-        futures: They.
-        expected: How long they should take [s].
+        futures: What is waited for.
+        expected: How long it should take [s].
     """
-    start = time.monotonic()
+    start, failed = time.monotonic(), None
     with Progress() as progress:
-        task = progress.add_task('Training', total=expected)
-        while wait(futures, timeout=1).not_done and not any(
-            f.done() and f.exception() for f in futures
-        ):
+        task, running = progress.add_task('Training', total=expected), set(futures)
+        while running and failed is None:
             progress.update(task, completed=min(time.monotonic() - start, 0.99 * expected))
-        progress.update(task, completed=expected)
+            done, running = wait(futures, timeout=1)
+            failed = next(filter(None, (future.exception() for future in done)), None)
+        if failed is None:
+            progress.update(task, completed=expected)
+    if failed is not None:
+        print(f'error: {failed}\nThe demo ends when the other training has ended.', flush=True)
 
 
 def newest(work_dir: Path, pattern: str) -> Path:
