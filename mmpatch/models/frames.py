@@ -31,8 +31,9 @@ class FrameSplit:
     the patches, so none is lost. An object between the two limits belongs to both frames.
 
     Objects that are too small for the global patch are ignored there, in training and in prediction:
-    neither object nor background, as in SNIP (Singh and Davis, 2018). A few cells of background that
-    hold an object would teach its class less than they take from it.
+    neither object nor background, as in SNIP (Singh and Davis, 2018). Learnt as background there,
+    they would be harder to find in the patches, which share the weights. Only heads that know ignored
+    regions follow in training; others take these objects for background.
 
     Args:
         patch_size: Side P of a patch [px].
@@ -115,8 +116,8 @@ class FrameSplit:
     def from_global_patch(self, grid: PatchGrid, found: InstanceData) -> InstanceData:
         """Detections in a global patch, in coordinates of the image and clipped to it.
 
-        Those that are much smaller than the objects which the global patch learns are left out: it
-        never learnt what is none.
+        Detections that are much smaller than any object of the global patch are left out: it learnt
+        nothing about objects of their size.
 
         Args:
             grid: The image's grid.
