@@ -7,8 +7,8 @@
     python tools/compare.py A.py B.py --out work_dirs/ab --checkpoints a.pth b.pth   # no training
     python tools/compare.py --suite soda --list        # how to train each row of a suite alone
 
-Writes report.html, which needs no other file, and table.md, table.csv, table.tex, memory.png. OUT must be a new or
-empty folder, or that of a comparison with the same settings: with --resume, a run that is finished there is not
+Writes report.html, which needs no other file, table.md, table.csv, table.tex, memory.png and runs.json. OUT must be a
+new or empty folder, or that of a comparison with the same settings: with --resume, a run that is finished there is not
 repeated, and an interrupted one goes on. A run that fails has a row that says why, and the others go on. Nothing else
 should run on the machine; with --jobs, every run has the same number of cores to itself.
 """

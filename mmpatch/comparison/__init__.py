@@ -6,7 +6,7 @@ from .comparison import Comparison
 from .page import page, plot_memory
 from .places import workshop
 from .processes import RunError, run_tool
-from .report import columns, table, to_csv, to_latex
+from .report import columns, table, to_csv, to_json, to_latex
 from .runs import Run, history, train_and_test
 from .suites import SUITES, Row, find_row, list_rows, suite_rows
 
@@ -30,6 +30,7 @@ __all__ = [
     'suite_rows',
     'table',
     'to_csv',
+    'to_json',
     'to_latex',
     'train_and_test',
     'workshop',

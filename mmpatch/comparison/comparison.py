@@ -18,7 +18,7 @@ from mmpatch.utils.files import locked, write_atomic
 from .claims import claim
 from .page import page, plot_memory
 from .processes import RunError
-from .report import columns, table, to_csv, to_latex
+from .report import columns, table, to_csv, to_json, to_latex
 from .runs import Run, train_and_test
 from .suites import Row
 
@@ -151,6 +151,7 @@ class Comparison:
             'table.md': text + '\n',
             'table.csv': to_csv(runs, shown),
             'table.tex': to_latex(runs, shown),
+            'runs.json': to_json(runs, self._settings()),
             'report.html': page(self.title, runs, shown, self._drawn(runs), self._describe()),
         }
         for name, content in files.items():

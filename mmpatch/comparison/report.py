@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from math import isfinite
 from statistics import mean, stdev
+from typing import Any
 
 from .runs import Run
 
@@ -17,10 +21,12 @@ METRICS = (
     *('image/F1', 'image/IoU', 'image/BAcc', 'pixel/IoU'),
     *('top1', 'kappa'),
 )
-#: AP of a bin of size, and what the bins stand in for.
-SIZE_BIN = re.compile(r'AP_[\d.]+(-[\d.]+|\+)')
+#: A bin of size: AP, or recall of a class of masks. And what bins stand in for.
+SIZE_BIN = re.compile(r'(AP|recall_.+)_[\d.]+(-[\d.]+|\+)')
+#: Ends of the metrics of one class.
+OF_CLASS = ('_AP50', '_IoU')
 COCO_SIZES = ('AP_s', 'AP_m', 'AP_l')
-#: Classes of a data set whose AP50 is shown; more would hide the rest.
+#: Classes of a data set whose metrics are shown; more would hide the rest.
 SHOWN_CLASSES = 4
 
 #: LaTeX reads these as commands.
@@ -30,8 +36,8 @@ LATEX = str.maketrans({c: '\\' + c for c in '%_&#$'} | {'±': r'$\pm$'})
 def columns(runs: Sequence[Run]) -> list[str]:
     """The metrics that a table shows: those of :data:`METRICS` that a run has, by bins of size, by class.
 
-    Bins of size (``size_bins`` of :class:`mmpatch.PatchCocoMetric`) take the place of COCO's three sizes.
-    AP50 per class (its ``classwise``) follows where there are few classes.
+    Bins of size (``size_bins`` of the metrics) take the place of COCO's three sizes. AP50 or IoU per class
+    follows where there are few classes.
 
     Args:
         runs: Those of the table.
@@ -40,7 +46,7 @@ def columns(runs: Sequence[Run]) -> list[str]:
     tails = {key: key.split('/', 1)[-1] for key in found}
     bins = [key for key, tail in tails.items() if SIZE_BIN.fullmatch(tail)]
     wanted = [name for name in METRICS if not (bins and name in COCO_SIZES)]
-    classes = [key for key in found if key.endswith('_AP50')]
+    classes = [key for key in found if key.endswith(OF_CLASS)]
     shown = classes if len(classes) <= SHOWN_CLASSES else []
     return [key for name in wanted for key, tail in tails.items() if tail == name] + bins + shown
 
@@ -75,6 +81,25 @@ def to_csv(runs: Sequence[Run], metrics: Sequence[str]) -> str:
             [*row, '; '.join(r.failure for r in runs if r.name == row[0] and r.failure)]
         )
     return text.getvalue()
+
+
+def to_json(runs: Sequence[Run], settings: Mapping[str, Any]) -> str:
+    """All that is known of each run, a line each, in four digits.
+
+    Args:
+        runs: They.
+        settings: What all of them had in common.
+    """
+    lines = [json.dumps(_rounded(asdict(run)), ensure_ascii=False) for run in runs]
+    return f'{{"settings": {json.dumps(settings)},\n"runs": [\n' + ',\n'.join(lines) + '\n]}\n'
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, float):
+        return float(f'{value:.4g}') if isfinite(value) else None  # JSON knows no other
+    return value
 
 
 def to_latex(runs: Sequence[Run], metrics: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from mmpatch.utils.checkpoints import load_checkpoint
 from mmpatch.utils.files import write_atomic
 
 from .claims import claim
+from .options import parse_options
 from .processes import RunError, run_tool
 
 
@@ -67,7 +69,7 @@ def train_and_test(
     """Train a config, test its last checkpoint, and draw what it finds.
 
     What has been done in ``work_dir`` is not done again: a finished run is read, an interrupted
-    training is resumed. Nothing is deleted.
+    training is resumed. Nothing is deleted. A run of a config that has changed since is refused.
 
     Args:
         config: Its file.
@@ -89,6 +91,7 @@ def train_and_test(
         work_dir,
         dict(
             config=str(Path(config).absolute()),
+            config_digest=digest(config, options),
             options=list(options),
             seed=seed,
             minutes=minutes,
@@ -130,6 +133,19 @@ def train_and_test(
     )
     write_atomic(note, json.dumps(asdict(run), indent=1).encode())
     return run
+
+
+def digest(config: str | Path, options: Sequence[str] = ()) -> str:
+    """A short hash of what a config says, with its bases and settings: 16 hex digits.
+
+    Args:
+        config: Its file.
+        options: ``key=value`` settings that override the config's.
+    """
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict(parse_options(options))
+    said = json.dumps(cfg.to_dict(), sort_keys=True, default=str)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def last_checkpoint(work_dir: Path) -> Path:

@@ -174,6 +174,18 @@ SUITES: dict[str, tuple[Row, ...]] = {
         Row('patch_fcos_inside'),
         Row('patch_fcos_inside', ('train_cfg.gradient=exact',), '_exact'),
     ),
+    'lakes': (
+        Row('baselines/unet_lakes-256'),
+        Row('baselines/unet_lakes-tiles'),
+        Row(
+            'baselines/unet_lakes',
+            ('custom_hooks.3.activation_checkpointing=backbone.encoder.0,backbone.decoder.3',),
+            '_checkpointing',
+        ),
+        _without_global('patch_unet_lakes'),
+        Row('patch_unet_lakes'),
+        Row('patch_unet_lakes', ('train_cfg.gradient=exact',), '_exact'),
+    ),
     'digits': (
         _at(128, 'baselines/mobilenetv2_digits', '1.scale 1.scale'),
         _without_global('patch_mobilenetv2_digits', 'model.aggregator.in_channels=80'),

@@ -35,6 +35,7 @@ from mmpatch.comparison import (
     suite_rows,
     table,
     to_csv,
+    to_json,
     to_latex,
 )
 from mmpatch.comparison.page import best_method
@@ -97,6 +98,9 @@ def test_segmentors_beside_each_other(
     assert report.count('<figure>') == 2 and report.count('data:image/') == 3
     assert 'src="http' not in report and 'unet_nuclei' in report
     assert r'unet\_nuclei &' in (finished / 'table.tex').read_text()
+    raw = json.loads((finished / 'runs.json').read_text())
+    assert [run['name'] for run in raw['runs']] == ['patch_unet_nuclei', 'unet_nuclei']
+    assert raw['settings']['jobs'] == 1
 
     monkeypatch.setattr(runs, 'run_tool', lambda *_: pytest.fail('was run again'))
     tool = load_tool('compare')
@@ -106,6 +110,21 @@ def test_segmentors_beside_each_other(
     assert text.strip() in capsys.readouterr().out
     with pytest.raises(SystemExit, match='made with minutes=None, this would be minutes=3'):
         tool.main([*NUCLEI, '--out', str(finished), '--resume', '--minutes', '3', *settings])
+
+
+def test_results_of_a_config_that_has_changed(tmp_path: Path) -> None:
+    """A comment is no change, an option or another value is."""
+    base, config = tmp_path / 'base.py', tmp_path / 'mine.py'
+    base.write_text('model = dict(width=3)\n')
+    config.write_text("_base_ = './base.py'\n")
+    first = runs.digest(config)
+    config.write_text("# mine\n_base_ = './base.py'\n")
+    assert runs.digest(config) == first != runs.digest(config, ['model.width=4'])
+    base.write_text('model = dict(width=4)\n')
+    assert runs.digest(config) == runs.digest(config, ['model.width=4']) != first
+    claim(tmp_path / 'run', dict(config=str(config), config_digest=first))
+    with pytest.raises(ValueError, match=r'was made with config_digest=.* cannot be mixed'):
+        runs.train_and_test(config, tmp_path / 'run')
 
 
 @pytest.mark.slow
@@ -417,6 +436,11 @@ def test_tables() -> None:
         '\r', ''
     )
     assert r'ours & 87.7 & 2.5 & 60' in to_latex(both, ['seg/image/F1'])
+    infinite = Run('ratio', metrics={'seg/image/PLR': float('inf')})
+    raw = json.loads(to_json([*both, infinite], dict(minutes=2)), parse_constant=pytest.fail)
+    assert raw['settings'] == dict(minutes=2)
+    assert raw['runs'][0]['metrics'] == {'seg/image/F1': 87.65} and raw['runs'][2]['seed'] == 1
+    assert raw['runs'][3]['metrics'] == {'seg/image/PLR': None}
 
 
 def test_bins_of_size_have_columns() -> None:

@@ -43,9 +43,10 @@ def make_data(root: Path) -> None:
         _coco(root, data / 'coco', f'{split}2017', f'instances_{split}2017')
     make_mask_tree(data / 'nuclei', (128, 128), 1, channels=1, depth=16)
     make_mask_tree(data / 'drive', (128, 128), 1)
-    for name, classes in (('aerial-building', 2), ('aerial', 5)):
+    for name, classes in (('aerial-building', 2), ('aerial', 5), ('lakes', 3)):
         for image in make_mask_tree(data / name, (128, 128), 1, classes).glob('*/images/*.png'):
             Image.open(image).save(image.with_suffix('.jpg'))
+    shutil.copytree(data / 'lakes/train', data / 'lakes/val')
     for name in ('digits', 'digits-128', 'ultramnist'):
         _sums(data / name, 128)
     _slides(data / 'panda')

@@ -11,8 +11,8 @@ import torch
 from mmpatch.evaluation.metrics.patch_seg_metric import PatchSegMetric, confusion, rates
 
 
-def evaluate(pairs: list[tuple[Any, Any]], classes: int) -> dict[str, float]:
-    metric = PatchSegMetric()
+def evaluate(pairs: list[tuple[Any, Any]], classes: int, **settings: Any) -> dict[str, float]:
+    metric = PatchSegMetric(**settings)
     metric.dataset_meta = dict(classes=tuple(f'c{i}' for i in range(classes)))
     samples = [
         dict(
@@ -86,3 +86,36 @@ def test_counting() -> None:
     assert rates(matrix).shape == (3, 5)
     with pytest.raises(ValueError, match=r'prediction of \(2, 2\) px .* map of \(3, 2\) px'):
         confusion(torch.zeros(1, 2, 2), torch.zeros(1, 3, 2), 2, 255)
+
+
+def test_iou_per_class_and_recall_by_size() -> None:
+    label = np.zeros((12, 12), int)
+    label[0, 0] = 2  # one pixel, found
+    label[2:4, 0:4] = 2  # 8 pixels, three found: of side 2.8
+    label[6:10, 4:8] = 2  # 16 pixels, all found, and one more that hangs on by a corner
+    label[10, 8] = 2
+    label[6:10, 10:] = 255
+    predicted = np.where(label == 2, 2, 0)
+    predicted[2:4, 0:4] = 1
+    predicted[2, 0:3] = 2
+    predicted[6:10, 10:] = 2  # ignored
+    found = evaluate([(predicted, label)], 3, size_bins={'c2': (2, 4, 20)})
+    assert found['seg/recall_c2_0-2'] == 100
+    assert found['seg/recall_c2_2-4'] == 100 * 3 / 8
+    assert found['seg/recall_c2_4-20'] == 100
+    assert 'seg/recall_c2_20+' not in found  # there is none
+    assert found['seg/pixel/c2_IoU'] == pytest.approx(100 * 21 / 26)
+    twice = evaluate([(predicted, label), (label, label)], 3, size_bins={'c2': (2, 4)})
+    assert twice['seg/recall_c2_2-4'] == 100 * 11 / 16
+
+
+@pytest.mark.parametrize(
+    ('sizes', 'message'),
+    [
+        ({'c1': (4, 2)}, r'size_bins=\[4, 2\]: expected positive sides'),
+        ({'lake': (4,)}, "size_bins of class 'lake', but the classes are c0, c1, c2"),
+    ],
+)
+def test_sizes_that_make_no_sense(sizes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        evaluate([([[0, 1]], [[0, 1]])], 3, size_bins=sizes)

@@ -203,7 +203,7 @@ def test_yellowstone_knows_the_published_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    'name', ['soda_d', 'yellowstone', 'scales', 'inside', 'nuclei', 'drive', 'aerial']
+    'name', ['soda_d', 'yellowstone', 'scales', 'inside', 'lakes', 'nuclei', 'drive', 'aerial']
 )
 def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match='0'):

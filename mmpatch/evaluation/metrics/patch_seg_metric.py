@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from terminaltables import AsciiTable
 from torch import Tensor
 
+from mmpatch.evaluation.box_evaluation import size_areas
 from mmpatch.registry import METRICS
 
 Table = NDArray[Any]
@@ -38,13 +40,22 @@ class PatchSegMetric(BaseMetric):
     specificity), ``NLR`` (1 - sensitivity) / specificity. Ratios are plain numbers (the paper
     prints NLR times 100); all others are in %.
 
+    With three classes and more, ``pixel/<class>_IoU`` is the IoU of each. With
+    ``size_bins=dict(lake=(16, 64))``, ``recall_lake_0-16``, ``recall_lake_16-64`` and ``recall_lake_64+`` are the
+    shares of the pixels of lakes of these sizes that were found [%]. A lake is a connected part of the labels; its
+    size is the square root of its area [px]. Bins without a pixel are left out.
+
     Source: Resource Efficient Perception for Vision Systems, section IV.
 
     Args:
         ignore_index: Pixels with this label are left out.
         classwise: Log a table of the classes, from all pixels.
+        size_bins: Class -> sizes of its objects [px] at which a new bin begins; no bins by default.
         collect_device: ``'cpu'`` or ``'gpu'``.
         prefix: Put before the names, ``seg`` by default.
+
+    Raises:
+        ValueError: If sizes are not positive or do not ascend.
     """
 
     default_prefix: str | None = 'seg'
@@ -53,33 +64,54 @@ class PatchSegMetric(BaseMetric):
         self,
         ignore_index: int = 255,
         classwise: bool = True,
+        size_bins: Mapping[str, Sequence[float]] | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.ignore_index = ignore_index
         self.classwise = classwise
+        self.size_bins = {name: size_areas(sizes) for name, sizes in (size_bins or {}).items()}
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Count the pixels of some images by label and prediction."""
-        classes = len(self.dataset_meta['classes'])
+        classes = self.dataset_meta['classes']
+        unknown = sorted(set(self.size_bins) - set(classes))
+        if unknown:
+            raise ValueError(
+                f'size_bins of class {unknown[0]!r}, but the classes are {", ".join(classes)}: name '
+                'one of them'
+            )
         for sample in data_samples:
             predicted = sample['pred_sem_seg']['data']
             in_memory = 'gt_sem_seg' in sample
             label = sample['gt_sem_seg']['data'] if in_memory else sample['gt_seg_raster'][:, :, :]
-            self.results.append(confusion(predicted, label, classes, self.ignore_index))
+            counts = confusion(predicted, label, len(classes), self.ignore_index)
+            found = {
+                f'recall_{name}_{size}': pixels
+                for name, areas in self.size_bins.items()
+                for size, pixels in found_by_area(
+                    predicted, label, classes.index(name), areas
+                ).items()
+            }
+            self.results.append((counts, found))
 
-    def compute_metrics(self, results: list[Table]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple[Table, dict[str, Table]]]) -> dict[str, float]:
         """The metrics from the confusion matrices of all images."""
         names: Sequence[str] = self.dataset_meta['classes']
-        each = [np.nan_to_num(summary(matrix), nan=0.0, posinf=np.inf) for matrix in results]
-        pooled = np.sum(results, axis=0)
+        counts = [matrix for matrix, _ in results]
+        each = [np.nan_to_num(summary(matrix), nan=0.0, posinf=np.inf) for matrix in counts]
+        pooled = np.sum(counts, axis=0)
         if self.classwise:
             print_log(_table(names, pooled), logger='current')
         keys = ('Acc', *RATES)
+        ious = rates(pooled)[:, RATES.index('IoU')] if len(names) > 2 else []
+        sized = {name: sum(found[name] for _, found in results) for name in results[0][1]}
         return {
             **{f'image/{key}': float(x) for key, x in zip(keys, np.mean(each, axis=0))},
             **{f'pixel/{key}': float(x) for key, x in zip(keys, summary(pooled))},
+            **{f'pixel/{name}_IoU': float(x) for name, x in zip(names, ious)},
+            **{name: 100 * float(found / all_) for name, (found, all_) in sized.items() if all_},
         }
 
 
@@ -109,6 +141,29 @@ def confusion(predicted: Tensor, label: Tensor, classes: int, ignore_index: int)
     predicted = predicted.to(label.device).flatten().long()
     counts = torch.bincount(label[valid] * classes + predicted[valid], minlength=classes**2)
     return counts.reshape(classes, classes).cpu().numpy()
+
+
+def found_by_area(
+    predicted: Tensor, label: Tensor, number: int, areas: Mapping[str, tuple[float, float]]
+) -> dict[str, Table]:
+    """Count the found pixels of a class by the area of the connected part that they belong to.
+
+    Args:
+        predicted: Classes of pixels as predicted, (1, H, W).
+        label: Their true classes, (1, H, W).
+        number: The class.
+        areas: Name -> smallest and largest area [px].
+
+    Returns:
+        Name -> pixels found and all pixels, (2,).
+    """
+    found = (predicted[0] == number).cpu().numpy()
+    truth = (label[0] == number).cpu().numpy().astype(np.uint8)
+    count, parts = cv2.connectedComponents(truth, connectivity=8)
+    sizes = np.bincount(parts.ravel(), minlength=count)[1:]
+    hits = np.bincount(parts[found], minlength=count)[1:]
+    chosen = {name: (low <= sizes) & (sizes <= high) for name, (low, high) in areas.items()}
+    return {name: np.array([hits[of].sum(), sizes[of].sum()]) for name, of in chosen.items()}
 
 
 def rates(matrix: Table) -> Table:

@@ -1,0 +1,42 @@
+# Is water a lake, or the sea? Patches see the shores, the global patch sees which water is enclosed.
+#   python tools/dataset_converters/lakes.py && python tools/train.py configs/patch_unet_lakes.py
+_base_ = [
+    '_base_/models/patch_unet.py',
+    '_base_/datasets/lakes.py',
+    '_base_/default_runtime_seg.py',
+]
+norm_cfg = dict(type='GN', num_groups=4, requires_grad=True)
+model = dict(
+    patch_size=64,
+    chunk_size=16,
+    backbone=dict(base_channels=16, norm_cfg=norm_cfg),
+    decode_head=dict(
+        in_channels=16,
+        channels=16,
+        norm_cfg=norm_cfg,
+        num_classes=3,
+        out_channels=3,
+        threshold=None,
+        loss_decode=[
+            dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True),
+            dict(type='mmpatch.PatchDiceLoss'),
+        ],
+    ),
+)
+max_epochs = 20
+train_cfg = dict(
+    type='mmpatch.PatchGDTrainLoop',
+    max_epochs=max_epochs,
+    val_interval=max_epochs,
+    gradient='sampled',
+    sampled_patches=16,
+    inner_iterations=16,
+)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=5),
+    dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs),
+]
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=4))
