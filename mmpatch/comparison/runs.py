@@ -91,12 +91,12 @@ def train_and_test(
         work_dir,
         dict(
             config=str(Path(config).absolute()),
-            config_digest=digest(config, options),
             options=list(options),
             seed=seed,
             minutes=minutes,
             steps=steps,
             checkpoint=checkpoint and str(checkpoint),
+            config_digest=digest(config, options),
         ),
     )
     note = work_dir / 'run.json'

@@ -30,10 +30,10 @@ class FrameSplit:
     than a patch. An object that is too long for a patch and too small in the global patch stays with
     the patches, so none is lost. An object between the two limits belongs to both frames.
 
-    Objects that are too small for the global patch are ignored there, in training and in prediction:
-    neither object nor background, as in SNIP (Singh and Davis, 2018). Learnt as background there,
-    they would be harder to find in the patches, which share the weights. Only heads that know ignored
-    regions follow in training; others take these objects for background.
+    What a frame does not learn is left out there, in training and in prediction: neither object nor
+    background, as in SNIP (Singh and Davis, 2018). Learnt as background in one frame, an object would
+    be harder to find in the other, which shares the weights. In training, heads of mmdet know nothing
+    of it and take these objects for background.
 
     Args:
         patch_size: Side P of a patch [px].
@@ -96,22 +96,27 @@ class FrameSplit:
 
         Returns:
             Data samples of the images with what their patches learn, and data samples of the global
-            patches, in their coordinates, with what these learn. Both keep all ignored regions. In
-            the global patches, objects that are too small for them are ignored regions, too.
+            patches, in their coordinates, with what these learn. ``left_out`` of each are the objects
+            of the other frame alone.
         """
         local, large = [], []
         for grid, sample in zip(batch.grids, samples):
             shortest, longest = self.limits(grid)
-            objects, ignored = sample.gt_instances, sample.get('ignored_instances')
-            sides = _longer_sides(objects)
-            local.append(_with_instances(sample, objects[sides <= longest], ignored))
-            found = _scaled(objects[sides >= shortest], grid.global_scale)
-            boxes = [objects[sides < shortest].bboxes]
-            if ignored is not None:
-                boxes.append(ignored.bboxes)
-            regions = _scaled(InstanceData(bboxes=torch.cat(boxes)), grid.global_scale)
-            large.append(_with_instances(sample, found, regions))
+            sides = _longer_sides(sample.gt_instances)
+            local.append(_learns(sample, sides <= longest))
+            large.append(_learns(sample, sides >= shortest, grid.global_scale))
         return local, large
+
+    def from_patches(self, grid: PatchGrid, found: InstanceData) -> InstanceData:
+        """Detections in patches without those that are longer than any object that patches learn.
+
+        These are parts of large objects, which the global patch finds whole.
+
+        Args:
+            grid: The image's grid.
+            found: The detections, in coordinates of the image.
+        """
+        return found[_longer_sides(found) <= self.limits(grid)[1]]
 
     def from_global_patch(self, grid: PatchGrid, found: InstanceData) -> InstanceData:
         """Detections in a global patch, in coordinates of the image and clipped to it.
@@ -185,10 +190,16 @@ def _scaled(instances: InstanceData, scale: tuple[float, float]) -> InstanceData
     return scaled
 
 
-def _with_instances(sample: Any, objects: InstanceData, ignored: InstanceData | None) -> Any:
-    """A copy of a data sample with other objects and ignored regions."""
-    other = sample.clone()
-    other.gt_instances = objects
-    if ignored is not None:
-        other.ignored_instances = ignored
+def _learns(sample: Any, chosen: Tensor, scale: tuple[float, float] = (1.0, 1.0)) -> Any:
+    """A copy of a data sample in which some objects stay and the others are left out.
+
+    Args:
+        sample: It.
+        chosen: Which objects stay, (N,) bool.
+        scale: Of all boxes (y, x).
+    """
+    objects, other = _scaled(sample.gt_instances, scale), sample.clone()
+    other.gt_instances, other.left_out = objects[chosen], objects[~chosen]
+    if 'ignored_instances' in sample:
+        other.ignored_instances = _scaled(sample.ignored_instances, scale)
     return other

@@ -38,18 +38,43 @@ def test_objects_go_to_the_frame_that_sees_them() -> None:
     assert large.gt_instances.bboxes[-1].tolist() == [5, 10, 65, 40]
 
 
-def test_what_is_too_small_for_the_global_patch_is_ignored_there() -> None:
-    """In training as a region beside those of the labels, in prediction as if it were not found."""
+def test_what_a_frame_does_not_learn_is_left_out_there() -> None:
+    """In training it is handed over beside the ignored regions, in prediction it is dropped."""
     split = FrameSplit(patch_size=64, stride=8, min_cells=3)  # objects of 48 px and more
     batch: Any = PatchBatch([torch.zeros(3, 128, 64)], 64)
     data = labelled(10, 48, 47)
     data.ignored_instances = InstanceData(bboxes=torch.tensor([[0.0, 0, 100, 100]]), labels=[1])
     (local,), (large,) = split(batch, [data])
     assert local.ignored_instances.bboxes.tolist() == [[0, 0, 100, 100]]
-    regions = [[5, 10, 10, 12.5], [5, 10, 28.5, 21.75], [0, 0, 50, 50]]
-    assert large.ignored_instances.bboxes.tolist() == regions
-    found = split.from_global_patch(batch.grids[0], boxes_of(5, 16, 17, 24))  # half the size
+    assert large.ignored_instances.bboxes.tolist() == [[0, 0, 50, 50]]
+    assert len(local.left_out) == 0
+    assert large.left_out.bboxes.tolist() == [[5, 10, 10, 12.5], [5, 10, 28.5, 21.75]]
+    (grid,) = batch.grids
+    found = split.from_global_patch(grid, boxes_of(5, 16, 17, 24))  # half the size
     assert found.labels.tolist() == [2, 3]
+    assert split.from_patches(grid, boxes_of(5, 48, 49, 60)).labels.tolist() == [0, 1]
+    (local,), _ = split(batch, [labelled(10, 49)])
+    assert local.left_out.labels.tolist() == [1]
+
+
+def test_background_does_not_count_where_an_object_is_left_out() -> None:
+    """At the levels that would learn it, inside of its box. Another object there does count."""
+    model: Any = build_detector(patch_size=64, global_frame=dict(min_cells=1, max_share=0.5))
+    (grid,) = model.cut_images([image(128, 128)]).grids
+    assert model.frames.limits(grid) == (16, 32)
+    data = sample(128, 128, 2)
+    small, large, tiny = [20.0, 20, 30, 30], [8.0, 8, 112, 112], [4.0, 4, 10, 10]
+    data.gt_instances.bboxes = torch.tensor([small, large], dtype=torch.float64)
+    batch = model.cut([image(128, 128)], [data])
+    objects = batch.targets.labels < model.bbox_head.num_classes
+    assert batch.targets.weights[objects].all() and objects[0].any()
+    fine, middle, coarse = batch.targets.weights[0].split([64, 16, 4])  # of the first patch
+    assert fine.all()  # its range ends at 32 px, and half of 104 px is more
+    assert not middle.any() and not coarse.any()
+    data.gt_instances.bboxes = torch.tensor([small, tiny], dtype=torch.float64)
+    weights = model.cut([image(128, 128)], [data]).targets.weights
+    assert weights[:4].all()
+    assert (weights[4] == 0).nonzero().flatten().tolist() == [0, 9]  # both, in the global patch
 
 
 @pytest.mark.parametrize('side', [40, 64, 65, 100, 400, 5000])
@@ -110,11 +135,11 @@ def float64_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures('float64_boxes')
 def test_losses_are_those_of_the_host_with_the_global_patch_as_one_more_image() -> None:
-    everywhere = dict(min_cells=0.1, max_share=0.6)  # stock FCOS has no ignored regions
+    everywhere = dict(min_cells=0.1, max_share=10)  # none is left out, as in stock FCOS
     model: Any = build_detector(patch_size=64, global_frame=everywhere).train()
     pictures, samples = [image(130, 100), image(64, 90, seed=1)], [sample(130, 100), sample(64, 90)]
     batch, local, large = model.cut_frames(pictures, samples)
-    assert 0 < sum(len(s.gt_instances) for s in local) < sum(len(s.gt_instances) for s in large)
+    assert 0 < sum(len(s.gt_instances) for s in local) == sum(len(s.gt_instances) for s in large)
     batch = model.cut(pictures, samples)
     latent, everything = Latent.fill(batch, model.encode, 4), batch.all_patches
     global_features = model.encode_global(batch)

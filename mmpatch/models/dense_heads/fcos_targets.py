@@ -23,8 +23,8 @@ class FCOSTargets:
 
     Attributes:
         labels: Class of every point, the number of classes for background; (A [+ B], points) int64.
-        weights: 0 for background points inside ignored regions, else 1; (A [+ B], points). None if
-            there are no such regions.
+        weights: 0 for background points that do not count, else 1; (A [+ B], points). None if all
+            count.
         boxes: Box targets of the points with an object, (n, 4) per patch, in the order of the points.
         num_pos: Number of points with an object, mean over ranks, at least 1; 0-dim float32.
         centerness: Sum of their centerness targets, mean over ranks, at least 1e-6; 0-dim.
@@ -71,29 +71,36 @@ def assign_targets(
     points: list[Tensor],
     objects: Sequence[InstanceData],
     regions: Sequence[InstanceData],
+    left_out: Sequence[InstanceData],
 ) -> FCOSTargets:
     """Give every point of a batch what it is to predict, by FCOS's own rules.
+
+    Background does not count inside ignored regions, nor at the levels that would learn an object
+    that is left out, inside its box.
 
     Args:
         head: Has the rules.
         points: Feature points (x, y) of a patch, (points_l, 2) per level [px].
         objects: Objects of every patch, in its coordinates.
-        regions: Ignored regions of every patch; background inside them does not count.
+        regions: Ignored regions of every patch.
+        left_out: Objects of every patch that another frame learns.
     """
     all_points = torch.cat(points)
     shape = len(objects), len(all_points)
     labels = torch.full(shape, head.num_classes, device=all_points.device)
-    weights = torch.ones(labels.shape, device=labels.device) if any(map(len, regions)) else None
+    some = any(map(len, [*regions, *left_out]))
+    weights = torch.ones(labels.shape, device=labels.device) if some else None
     boxes = [all_points.new_zeros(0, 4)] * len(objects)
-    for i, (found, region) in enumerate(zip(objects, regions)):
+    for i, (found, region, left) in enumerate(zip(objects, regions, left_out)):
         if len(found) > 0:
             classes, targets = head.get_targets(points, [found])
             labels[i] = torch.cat(classes)
             boxes[i] = torch.cat(targets)[labels[i] != head.num_classes]
-        if len(region) > 0:
-            assert weights is not None
-            background = labels[i] == head.num_classes
-            weights[i, inside_boxes(all_points, region.bboxes) & background] = 0
+        if weights is not None:
+            ignored = _inside(all_points, region) | torch.cat(
+                [_inside(level, one) for level, one in zip(points, _by_level(head, left))]
+            )
+            weights[i, ignored & (labels[i] == head.num_classes)] = 0
     one = all_points.new_ones(())
     return normalised(head, FCOSTargets(labels, weights, boxes, one, one), [(boxes, 1.0)])
 
@@ -122,6 +129,22 @@ def normalised(
         num_pos=reduce_mean(count).clamp(min=least),
         centerness=reduce_mean(centerness).clamp(min=1e-6),
     )
+
+
+def _by_level(head: FCOSHead, objects: InstanceData) -> list[InstanceData]:
+    """The objects that each level would learn at some of the points inside their boxes."""
+    if len(objects) == 0:
+        return [objects] * len(head.regress_ranges)
+    longer = (objects.bboxes[:, 2:] - objects.bboxes[:, :2]).amax(dim=1)
+    # The farthest side of a box is between a half and the whole of its longer side away.
+    return [objects[(start <= longer) & (longer / 2 <= end)] for start, end in head.regress_ranges]
+
+
+def _inside(points: Tensor, regions: InstanceData) -> Tensor:
+    """Which points (n, 2) lie inside any of some regions; (n,) bool."""
+    if len(regions) == 0:
+        return points.new_zeros(len(points), dtype=torch.bool)
+    return inside_boxes(points, regions.bboxes)
 
 
 def inside_boxes(points: Tensor, boxes: Tensor) -> Tensor:

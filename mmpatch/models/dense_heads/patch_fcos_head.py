@@ -200,14 +200,15 @@ class PatchFCOSHead(LargeImageFCOSHead):
             batch: The batch.
             samples: Data samples of the B images, with what their patches learn.
             large: Data samples of the B global patches, with what these learn; none if they learn
-                nothing of their own.
+                nothing of their own. See :class:`FrameSplit` for both.
         """
-        objects = instances_by_patch(batch, [s.gt_instances for s in samples])
-        objects += [s.gt_instances for s in large]
-        regions = instances_by_patch(batch, [s.get('ignored_instances') for s in samples])
-        regions += [s.get('ignored_instances', InstanceData()) for s in large]
+        objects, regions, left_out = (
+            instances_by_patch(batch, [s.get(name) for s in samples])
+            + [s.get(name, InstanceData()) for s in large]
+            for name in ('gt_instances', 'ignored_instances', 'left_out')
+        )
         points = self._points(batch.patch_size, samples[0].gt_instances.bboxes)
-        return assign_targets(self, points, objects, regions)
+        return assign_targets(self, points, objects, regions, left_out)
 
     def patch_losses(
         self,
@@ -271,14 +272,13 @@ class PatchFCOSHead(LargeImageFCOSHead):
         """
         grid = batch.grids[0]
         stitched = [[grid.merge(x, crop=False)[None] for x in kind] for kind in outs]
-        candidates = [self._candidates(stitched, meta)]
+        found = self._candidates(stitched, meta)
         if frames is not None and global_outs is not None:
-            shape = {**meta, 'img_shape': grid.global_size}
-            large = self._candidates(global_outs, shape)
-            candidates.append(frames.from_global_patch(grid, large))
-        return self._bbox_post_process(
-            InstanceData.cat(candidates), self.test_cfg, rescale, with_nms=True, img_meta=meta
-        )
+            large = self._candidates(global_outs, {**meta, 'img_shape': grid.global_size})
+            found = InstanceData.cat(
+                [frames.from_patches(grid, found), frames.from_global_patch(grid, large)]
+            )
+        return self._bbox_post_process(found, self.test_cfg, rescale, with_nms=True, img_meta=meta)
 
     def _candidates(self, outs: Sequence[list[Tensor]], meta: dict[str, Any]) -> InstanceData:
         """What the maps of one image give before NMS, in its pixels."""

@@ -175,21 +175,23 @@ class PatchStitchedDetector(BasePatchDetector):
         sample, maps, global_features = DetDataSample(metainfo=meta), *self._maps(batch)
         found: InstanceData
         large: InstanceData
+        alone = self.frames is None or global_features is None
         (found,) = self.bbox_head.predict(
-            tuple(maps), _with_batch_shape(batch, [sample]), rescale=rescale
+            tuple(maps), _with_batch_shape(batch, [sample]), rescale=rescale and alone
         )
         if self.frames is None or global_features is None:
             return found
         (large,) = self.bbox_head.predict(
             global_features, _as_global_patches(batch, [sample]), rescale=False
         )
-        large = self.frames.from_global_patch(batch.grids[0], large)
-        if rescale:
-            large.bboxes /= large.bboxes.new_tensor(meta['scale_factor']).repeat(2)
-        overlap = self.test_cfg.get('nms', {}).get('iou_threshold', 0.5)
-        return nms_by_class(
-            InstanceData.cat([found, large]), overlap, self.test_cfg.get('max_per_img', -1)
+        grid = batch.grids[0]
+        found = InstanceData.cat(
+            [self.frames.from_patches(grid, found), self.frames.from_global_patch(grid, large)]
         )
+        if rescale:
+            found.bboxes /= found.bboxes.new_tensor(meta['scale_factor']).repeat(2)
+        overlap = self.test_cfg.get('nms', {}).get('iou_threshold', 0.5)
+        return nms_by_class(found, overlap, self.test_cfg.get('max_per_img', -1))
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """What the head gives for its maps (mode ``'tensor'``)."""
