@@ -2,6 +2,7 @@
 #   python tools/dataset_converters/lakes.py && python tools/train.py configs/patch_unet_lakes.py
 _base_ = [
     '_base_/models/patch_unet.py',
+    '_base_/models/multiclass.py',
     '_base_/datasets/lakes.py',
     '_base_/default_runtime_seg.py',
 ]
@@ -14,13 +15,9 @@ model = dict(
         in_channels=16,
         channels=16,
         norm_cfg=norm_cfg,
+        **_base_.multiclass,
         num_classes=3,
         out_channels=3,
-        threshold=None,
-        loss_decode=[
-            dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True),
-            dict(type='mmpatch.PatchDiceLoss'),
-        ],
     ),
 )
 max_epochs = 20

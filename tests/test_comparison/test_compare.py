@@ -122,7 +122,8 @@ def test_results_of_a_config_that_has_changed(tmp_path: Path) -> None:
     assert runs.digest(config) == first != runs.digest(config, ['model.width=4'])
     base.write_text('model = dict(width=4)\n')
     assert runs.digest(config) == runs.digest(config, ['model.width=4']) != first
-    claim(tmp_path / 'run', dict(config=str(config), config_digest=first))
+    limits = dict.fromkeys(('seed', 'minutes', 'steps', 'checkpoint'))
+    claim(tmp_path / 'run', dict(config=str(config), options=[], **limits, config_digest=first))
     with pytest.raises(ValueError, match=r'was made with config_digest=.* cannot be mixed'):
         runs.train_and_test(config, tmp_path / 'run')
 
