@@ -76,6 +76,28 @@ def _at(side: int, config: str, size: str) -> Row:
     return Row(config, tuple(overrides), f'-{side}')
 
 
+def _patches(side: int, row: Row) -> Row:
+    """A row with patches of another side [px]; the row's name ends in it."""
+    return Row(row.config, (*row.overrides, f'model.patch_size={side}'), f'{row.variant}-{side}')
+
+
+def _one_device() -> tuple[Row, ...]:
+    """The rows that the paper trained in 4 GB: aerial images, stock at 128 px, ours at 512 and 1024 px.
+
+    The paper names neither the model of its last two rows nor their patches: here a U-Net and 128 px.
+    """
+    rows = [
+        Row(row.config, (*row.overrides, 'train_dataloader.batch_size=5'), f'{row.variant}_batch-5')
+        for model in ('deeplabv3', 'unet')
+        for row in [_at(128, f'baselines/{model}_aerial', '2.scale 1.scale')]
+    ]
+    ours = _without_global('patch_unet_aerial', 'model.patch_size=128')  # of 1024 px
+    smaller = _at(512, ours.config, '2.scale 1.scale').overrides
+    rows.append(Row(ours.config, (*ours.overrides, *smaller), f'{ours.variant}-512'))
+    rows.append(Row(ours.config, ours.overrides, f'{ours.variant}-1024'))
+    return tuple(rows)
+
+
 def _masks(data: str, side: int) -> tuple[Row, ...]:
     """Rows of a table of the paper on segmentation; ``side`` is that of a patch."""
     rows: list[Row] = []
@@ -216,7 +238,9 @@ SUITES: dict[str, tuple[Row, ...]] = {
         Row('patch_resnet50_panda-2048'),
     ),
     'panda-4096': (
+        _patches(128, _without_global('patch_resnet50_panda-4096')),
         _without_global('patch_resnet50_panda-4096'),
+        _patches(128, Row('patch_resnet50_panda-4096')),
         Row('patch_resnet50_panda-4096'),
     ),
     'ultramnist': tuple(
@@ -234,7 +258,11 @@ SUITES: dict[str, tuple[Row, ...]] = {
     'tju-pedestrian': _boxes('tju-pedestrian'),
     'tju-traffic': _boxes('tju-traffic'),
     'drive': _masks('drive', 128),
-    'aerial': _masks('aerial', 256),
+    'aerial': (
+        *_masks('aerial', 256),
+        *(_patches(128, Row(f'patch_{model}_aerial')) for model in ('unet', 'deeplabv3')),
+    ),
+    'aerial-4gb': _one_device(),
 }
 SUITES |= {
     'table1': SUITES['panda'] + SUITES['panda-2048'] + SUITES['panda-4096'],
@@ -244,6 +272,7 @@ SUITES |= {
     'table5': SUITES['tju-pedestrian'],
     'table6': SUITES['drive'],
     'table7': SUITES['aerial'],
+    'table8': SUITES['aerial-4gb'],
 }
 
 
