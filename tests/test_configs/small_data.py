@@ -63,7 +63,7 @@ def _coco(root: Path, target: Path, folder: str, annotations: str) -> None:
 
 def _sums(root: Path, side: int) -> None:
     """Images with a class a name."""
-    for split in ('train', 'test'):
+    for split in ('train', 'val', 'test'):
         (root / split).mkdir(parents=True)
         pixels = np.random.default_rng(0).integers(0, 255, (side, side), dtype=np.uint8)
         Image.fromarray(pixels).save(root / split / '0.png')

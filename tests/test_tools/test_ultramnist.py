@@ -42,6 +42,8 @@ def make(tool: ModuleType, out: Path, mnist: Path, *extra: str) -> None:
         '160',
         '--train',
         '12',
+        '--val',
+        '2',
         '--test',
         '3',
         '--smallest',
@@ -126,6 +128,38 @@ def test_old_images_get_no_new_labels(
     assert before.items() - contents(tmp_path / 'out').items() == {
         ('train.csv', before['train.csv'])
     }
+
+
+def test_validation_images_are_others_with_digits_of_training(
+    tool: ModuleType, tmp_path: Path, mnist: Path
+) -> None:
+    make(tool, tmp_path / 'out', mnist, '--workers', '1')
+    found = contents(tmp_path / 'out')
+    images = {name: data for name, data in found.items() if name.endswith('.png')}
+    assert len(images) == 17 and len(set(images.values())) == 17
+    assert len(found['val.csv'].splitlines()) == 3
+
+
+def test_kaggle_is_shared_out(
+    tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / 'kaggle', tmp_path / 'out'
+    (folder / 'train').mkdir(parents=True)
+    rows = [f'name{i},{i % 28}' for i in range(57)]
+    (folder / 'train.csv').write_text('\n'.join(['id,digit_sum', *rows, '']))
+    for _ in range(2):  # the second call changes nothing
+        tool.main(['--kaggle', str(folder), '--out', str(out)])
+        assert '47 for train, 5 for val, 5 for test' in capsys.readouterr().out
+    found = [(out / f'{split}.csv').read_text().split() for split in ('train', 'val', 'test')]
+    assert [len(lines) for lines in found] == [48, 6, 6]
+    assert sorted(line for lines in found for line in lines[1:]) == sorted(rows)
+    assert (out / 'val').resolve() == (folder / 'train').resolve()
+    with pytest.raises(SystemExit, match='was made with seed=0, now asked for seed=1'):
+        tool.main(['--kaggle', str(folder), '--out', str(out), '--seed', '1'])
+    with pytest.raises(SystemExit, match='is the folder of the archive: choose another one'):
+        tool.main(['--kaggle', str(folder), '--out', str(folder)])
+    with pytest.raises(SystemExit, match=r'no .*train\.csv: pass the folder of the archive'):
+        tool.main(['--kaggle', str(out / 'nowhere'), '--out', str(out)])
 
 
 def test_combinations_are_whole(tool: ModuleType) -> None:

@@ -5,15 +5,21 @@ Usage:
     python tools/dataset_converters/ultramnist.py --side 4096 --classes 28 --out data/ultramnist
     python tools/dataset_converters/ultramnist.py --mnist FOLDER                    # digits of MNIST's IDX files
     python tools/dataset_converters/ultramnist.py --digits 1 3 --side 128 --out data/digits-128   # small images
+    python tools/dataset_converters/ultramnist.py --kaggle FOLDER --out data/ultramnist           # Kaggle's images
 
 Three to five digits (``--digits``) lie on a canvas and do not overlap. Sums are uniform over the classes, then the
 number of digits, then their combinations with that sum; sizes are uniform in their logarithm. Without MNIST, digits are
 the 1797 real ones (8 x 8 px) that the PyPI wheel of scikit-learn carries. Digits of the test images occur in no
 training image.
 
-Writes ``OUT/{train,test}.csv`` (id, digit_sum) and ``OUT/{train,test}/ID.png``. The same seed gives the same files,
-however many workers draw them; images that are there are not drawn again. ``OUT/made_with.json`` notes the settings; a
-later call with other ones is refused, but for the numbers of images.
+Writes ``OUT/{train,val,test}.csv`` (id, digit_sum) and ``OUT/{train,val,test}/ID.png``. ``val`` is for choosing
+settings; its digits are those of training. The same seed gives the same files, however many workers draw them; images
+that are there are not drawn again. ``OUT/made_with.json`` notes the settings; a later call with other ones is refused,
+but for the numbers of images.
+
+With ``--kaggle``, FOLDER holds Kaggle's ``train.csv`` and ``train``. Eight of ten images are for training, one for
+choosing settings and one for testing. The paper does not say which ones it took; here a seed draws them. The folders
+in OUT are links then.
 """
 
 import argparse
@@ -43,7 +49,7 @@ MEMBERS = {MEMBER: '09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23
 TEST_SHARE = 5
 #: Places tried for a digit before all sizes are drawn anew.
 TRIES = 200
-SPLITS = ('train', 'test')
+SPLITS = ('train', 'test', 'val')
 
 #: Grey digits (N, h, w) uint8 and what they are (N,).
 Digits = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -158,6 +164,38 @@ def draw_to(
     return path.stem, total
 
 
+def split_kaggle(folder: Path, out: Path, seed: int) -> dict[str, int]:
+    """Share Kaggle's images out: lists in ``out``, and links to the folder of images.
+
+    Args:
+        folder: Holds ``train.csv`` and ``train``.
+        out: Folder to write to.
+        seed: Of the order.
+
+    Returns:
+        Number of images in each split.
+
+    Raises:
+        FileNotFoundError: If the list or the images are missing.
+        ValueError: If ``out`` was made otherwise, or is Kaggle's folder.
+    """
+    for path in (folder / 'train.csv', folder / 'train'):
+        if not path.exists():
+            raise FileNotFoundError(f'no {path.resolve()}: pass the folder of the archive')
+    if out.resolve() == folder.resolve():
+        raise ValueError(f'--out {out} is the folder of the archive: choose another one')
+    head, *rows = (folder / 'train.csv').read_text().split()
+    claim_output(out, dict(kaggle=len(rows), seed=seed))
+    rows = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
+    tenth = len(rows) // 10
+    shares = {'train': rows[2 * tenth :], 'val': rows[:tenth], 'test': rows[tenth : 2 * tenth]}
+    for split, chosen in shares.items():
+        write_atomic(out / f'{split}.csv', '\n'.join([head, *sorted(chosen), '']).encode())
+        if not (out / split).is_symlink():
+            (out / split).symlink_to((folder / 'train').resolve())
+    return {split: len(chosen) for split, chosen in shares.items()}
+
+
 def settings_of(
     args: argparse.Namespace, pixels: NDArray[np.uint8], labels: NDArray[np.int64]
 ) -> dict[str, Any]:
@@ -186,6 +224,7 @@ def main(argv: list[str] | None = None) -> None:
         help='of an image',
     )
     parser.add_argument('--train', type=int, default=6400, help='number of images')
+    parser.add_argument('--val', type=int, default=800, help='number of images')
     parser.add_argument('--test', type=int, default=800, help='number of images')
     parser.add_argument('--smallest', type=int, default=8, help='side of a digit [px]')
     parser.add_argument(
@@ -197,7 +236,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--mnist', type=Path, help="folder with MNIST's four IDX files")
     parser.add_argument('--wheel', type=Path, help=f'a wheel of {REQUIREMENT} that is already here')
+    parser.add_argument('--kaggle', type=Path, help="folder of Kaggle's train.csv and train")
     args = parser.parse_args(argv)
+    if args.kaggle:
+        try:
+            counts = split_kaggle(args.kaggle, args.out, args.seed)
+        except (FileNotFoundError, ValueError) as error:
+            sys.exit(f'error: {error}')
+        shared = ', '.join(f'{count} for {split}' for split, count in counts.items())
+        print(f'shared the images out in {args.out}: {shared}')
+        return
     fewest, most = args.digits
     if not 1 <= fewest <= most <= 9:
         parser.error(f'--digits must be two rising numbers of 1 to 9, got {fewest} {most}')
@@ -220,6 +268,7 @@ def main(argv: list[str] | None = None) -> None:
         'train': (pixels[~held_back], labels[~held_back]),
         'test': (pixels[held_back], labels[held_back]),
     }
+    digits['val'] = digits['train']
     for split in SPLITS:
         (args.out / split).mkdir(parents=True, exist_ok=True)
         places = [(split, number) for number in range(getattr(args, split))]
@@ -229,7 +278,9 @@ def main(argv: list[str] | None = None) -> None:
         )
         lines = ['id,digit_sum', *(f'{name},{total}' for name, total in rows)]
         write_atomic(args.out / f'{split}.csv', ('\n'.join(lines) + '\n').encode())
-    print(f'\nwrote {args.train} training and {args.test} test images to {args.out}')
+    print(
+        f'\nwrote {args.train} training, {args.val} validation and {args.test} test images to {args.out}'
+    )
 
 
 if __name__ == '__main__':

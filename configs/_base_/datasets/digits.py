@@ -11,5 +11,5 @@ dataset = dict(
 )
 train_dataloader = dict(num_workers=1, dataset=dict(**dataset))
 val_dataloader = dict(num_workers=1, dataset=dict(**dataset))
-test_dataloader = val_dataloader
+test_dataloader = dict(num_workers=1, dataset=dict(**dataset))
 del data_root, dataset

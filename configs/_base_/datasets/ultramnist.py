@@ -1,5 +1,7 @@
-# UltraMNIST as the paper trains it: 28 classes, 512 x 512 px. Generate it, or use Kaggle's (suffix='.jpeg', 4000 px):
-#   python tools/dataset_converters/ultramnist.py --classes 28 --train 22400 --test 2801 --out data/ultramnist
+# UltraMNIST as the paper trains it: 28 classes, 512 x 512 px. Generate it, or split Kaggle's images (4000 px), which
+# end in '.jpeg' (train_dataloader.dataset.suffix=.jpeg, and so on):
+#   python tools/dataset_converters/ultramnist.py --classes 28 --train 22400 --val 2800 --test 2801 --out data/ultramnist
+#   python tools/dataset_converters/ultramnist.py --kaggle FOLDER --out data/ultramnist
 data_root = 'data/ultramnist/'
 image_scale = (512, 512)
 train_pipeline = [
@@ -22,6 +24,19 @@ val_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
+        ann_file='val.csv',
+        data_prefix='val',
+        test_mode=True,
+        pipeline=test_pipeline,
+        **dataset,
+    ),
+)
+test_dataloader = dict(
+    batch_size=4,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
         ann_file='test.csv',
         data_prefix='test',
         test_mode=True,
@@ -29,7 +44,6 @@ val_dataloader = dict(
         **dataset,
     ),
 )
-test_dataloader = val_dataloader
 val_evaluator = [dict(type='Accuracy'), dict(type='mmpatch.WeightedKappa')]
 test_evaluator = val_evaluator
 del data_root, image_scale, dataset
