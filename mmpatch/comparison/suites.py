@@ -92,7 +92,7 @@ def _one_device() -> tuple[Row, ...]:
         for row in [_at(128, f'baselines/{model}_aerial', '2.scale 1.scale')]
     ]
     ours = _without_global('patch_unet_aerial', 'model.patch_size=128')  # of 1024 px
-    smaller = _at(512, ours.config, '2.scale 1.scale').overrides
+    smaller = _at(512, 'patch_unet_aerial', '2.scale 1.scale').overrides
     rows.append(Row(ours.config, (*ours.overrides, *smaller), f'{ours.variant}-512'))
     rows.append(Row(ours.config, ours.overrides, f'{ours.variant}-1024'))
     return tuple(rows)

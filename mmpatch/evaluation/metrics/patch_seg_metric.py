@@ -105,12 +105,14 @@ class PatchSegMetric(BaseMetric):
         if self.classwise:
             print_log(_table(names, pooled), logger='current')
         keys = ('Acc', *RATES)
-        ious = rates(pooled)[:, RATES.index('IoU')] if len(names) > 2 else []
-        sized = {name: sum(found[name] for _, found in results) for name in results[0][1]}
+        ious = dict(zip(names, rates(pooled)[:, RATES.index('IoU')])) if len(names) > 2 else {}
+        sized = {
+            name: np.sum([found[name] for _, found in results], axis=0) for name in results[0][1]
+        }
         return {
             **{f'image/{key}': float(x) for key, x in zip(keys, np.mean(each, axis=0))},
             **{f'pixel/{key}': float(x) for key, x in zip(keys, summary(pooled))},
-            **{f'pixel/{name}_IoU': float(x) for name, x in zip(names, ious)},
+            **{f'pixel/{name}_IoU': float(x) for name, x in ious.items()},
             **{name: 100 * float(found / all_) for name, (found, all_) in sized.items() if all_},
         }
 

@@ -3,5 +3,6 @@
 from .conv_aggregator import ConvAggregator
 from .latent_classifier import LatentClassifier
 from .latent_cnn import LatentCNN
+from .latent_mobilenet import LatentMobileNetV2
 
-__all__ = ['ConvAggregator', 'LatentCNN', 'LatentClassifier']
+__all__ = ['ConvAggregator', 'LatentCNN', 'LatentClassifier', 'LatentMobileNetV2']
