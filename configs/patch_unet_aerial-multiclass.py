@@ -1,7 +1,7 @@
 # U-Net on aerial images, all five classes at once: cross entropy and Dice over the classes. Convert the data with
 #   python tools/dataset_converters/aerial.py SOURCE --out data/aerial
 #   python tools/train.py configs/patch_unet_aerial-multiclass.py
-_base_ = ['patch_unet_aerial.py', '_base_/models/multiclass.py']
+_base_ = ['patch_unet_aerial.py', '_base_/models/parts/multiclass.py']
 model = dict(decode_head=dict(num_classes=5, out_channels=5, **_base_.multiclass))
 data_root = 'data/aerial/'
 dataset = dict(

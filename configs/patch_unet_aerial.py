@@ -1,4 +1,5 @@
-# U-Net on aerial images (1024 x 1024 px), 16 patches of 256 px, 4 of them with gradient at a time, as in the paper.
+# U-Net on aerial images (1024 x 1024 px), 16 patches of 256 px, as in the paper. It does not say how many carry gradient
+# at a time: here 4, in 4 inner iterations.
 #   python tools/train.py configs/patch_unet_aerial.py
 _base_ = [
     '_base_/models/patch_unet.py',

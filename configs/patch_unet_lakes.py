@@ -2,7 +2,7 @@
 #   python tools/dataset_converters/lakes.py && python tools/train.py configs/patch_unet_lakes.py
 _base_ = [
     '_base_/models/patch_unet.py',
-    '_base_/models/multiclass.py',
+    '_base_/models/parts/multiclass.py',
     '_base_/datasets/lakes.py',
     '_base_/default_runtime_seg.py',
 ]

@@ -1,5 +1,5 @@
 # CenterNet-R18 ("Objects as Points"; the paper cites "Keypoint Triplets") on SODA-D at 511 x 511 px,
-# as in the paper (table IV): mmdet's config with our data.
+# the size of the paper's table III: mmdet's config with our data.
 #   python tools/train.py configs/baselines/centernet_soda.py
 _base_ = ['../_base_/baselines/centernet.py', '../_base_/datasets/parts/soda_d.py']
 

@@ -1,5 +1,5 @@
 # CenterNet-R18 ("Objects as Points"; the paper cites "Keypoint Triplets") on TJU-DHD-traffic at 511 x 511 px,
-# as in the paper: mmdet's config with our data.
+# the size of the paper's table III: mmdet's config with our data.
 #   python tools/train.py configs/baselines/centernet_tju-traffic.py
 _base_ = ['../_base_/baselines/centernet.py', '../_base_/datasets/parts/tju_traffic.py']
 

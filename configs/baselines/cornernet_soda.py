@@ -1,4 +1,4 @@
-# CornerNet on SODA-D at 511 x 511 px, as in the paper (table IV): mmdet's config with our data.
+# CornerNet on SODA-D at 511 x 511 px, the size of the paper's table III: mmdet's config with our data.
 #   python tools/train.py configs/baselines/cornernet_soda.py
 _base_ = ['../_base_/baselines/cornernet.py', '../_base_/datasets/parts/soda_d.py']
 

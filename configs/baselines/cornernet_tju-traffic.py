@@ -1,4 +1,4 @@
-# CornerNet on TJU-DHD-traffic at 511 x 511 px, as in the paper: mmdet's config with our data.
+# CornerNet on TJU-DHD-traffic at 511 x 511 px, the size of the paper's table III: mmdet's config with our data.
 #   python tools/train.py configs/baselines/cornernet_tju-traffic.py
 _base_ = ['../_base_/baselines/cornernet.py', '../_base_/datasets/parts/tju_traffic.py']
 

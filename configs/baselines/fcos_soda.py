@@ -1,4 +1,4 @@
-# FCOS-R50 on SODA-D at 1024 x 800 px, as in the paper (table IV): mmdet's config with our data.
+# FCOS-R50 on SODA-D at 1024 x 800 px, the size of the paper's table III: mmdet's config with our data.
 #   python tools/train.py configs/baselines/fcos_soda.py
 _base_ = ['../_base_/baselines/fcos.py', '../_base_/datasets/parts/soda_d.py']
 

@@ -1,4 +1,4 @@
-# FCOS-R50 on TJU-Ped-traffic at 1024 x 800 px, as in the paper (table V): mmdet's config with our data.
+# FCOS-R50 on TJU-Ped-traffic at 1024 x 800 px, the size of the paper's table III: mmdet's config with our data.
 #   python tools/train.py configs/baselines/fcos_tju-pedestrian.py
 _base_ = ['../_base_/baselines/fcos.py', '../_base_/datasets/parts/tju_pedestrian.py']
 

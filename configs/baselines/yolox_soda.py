@@ -1,4 +1,4 @@
-# YOLOX-s on SODA-D at 640 x 640 px, as in the paper (table IV): mmdet's config with our data.
+# YOLOX-s on SODA-D at 640 x 640 px, the size of the paper's table III: mmdet's config with our data.
 #   python tools/train.py configs/baselines/yolox_soda.py
 _base_ = ['../_base_/baselines/yolox.py', '../_base_/datasets/parts/soda_d.py']
 

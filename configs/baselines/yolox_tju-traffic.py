@@ -1,4 +1,4 @@
-# YOLOX-s on TJU-DHD-traffic at 640 x 640 px, as in the paper: mmdet's config with our data.
+# YOLOX-s on TJU-DHD-traffic at 640 x 640 px, the size of the paper's table III: mmdet's config with our data.
 #   python tools/train.py configs/baselines/yolox_tju-traffic.py
 _base_ = ['../_base_/baselines/yolox.py', '../_base_/datasets/parts/tju_traffic.py']
 

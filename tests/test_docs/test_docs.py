@@ -18,6 +18,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
 
+from mmpatch.comparison import SUITES
 from mmpatch.registry import MODELS
 from mmpatch.testing import load_tool, tiny_classifier, tiny_detector, tiny_segmentor
 from mmpatch.testing.tiny_detector import image
@@ -159,3 +160,13 @@ def test_sentences_are_short() -> None:
     longest = max(lengths, key=lambda sentence: lengths[sentence])
     assert lengths[longest] <= 35, longest
     assert statistics.median(lengths.values()) < 18
+
+
+def test_rows_of_the_paper_are_rows_of_suites() -> None:
+    """Each row that the page on the paper names is there, and each table of the paper is."""
+    text = (ROOT / 'docs/paper.md').read_text()
+    for number, part in enumerate(re.split(r'^## Table ', text, flags=re.M)[1:], 1):
+        lines = [line for line in part.split('\n## ')[0].splitlines() if line.startswith('| ')]
+        assert lines[0].endswith('| rows |')
+        named = [name for line in lines[1:] for name in re.findall('`(.*?)`', line.split('|')[-2])]
+        assert named and set(named) <= {row.name for row in SUITES[f'table{number}']}

@@ -10,3 +10,5 @@ pack = dict(
 test_pipeline = [_base_.test_pipeline[0], resize, *_base_.test_pipeline[1:-1], pack]
 default_hooks = dict(checkpoint=dict(type='mmpatch.SafeCheckpointHook'))
 visualizer = dict(type='mmpatch.PatchDetVisualizer')
+# mmdet's learning rate is for several devices; it is scaled to the batch.
+auto_scale_lr = dict(enable=True)

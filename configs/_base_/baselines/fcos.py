@@ -7,3 +7,5 @@ train_pipeline = [*_base_.train_pipeline[:2], resize, *_base_.train_pipeline[3:]
 test_pipeline = [_base_.test_pipeline[0], resize, *_base_.test_pipeline[2:]]
 default_hooks = dict(checkpoint=dict(type='mmpatch.SafeCheckpointHook'))
 visualizer = dict(type='mmpatch.PatchDetVisualizer')
+# mmdet's learning rate is for several devices; it is scaled to the batch.
+auto_scale_lr = dict(enable=True)

@@ -5,3 +5,5 @@ model = dict(test_cfg=dict(max_per_img=1000))
 train_pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)]
 default_hooks = dict(checkpoint=dict(type='mmpatch.SafeCheckpointHook'))
 visualizer = dict(type='mmpatch.PatchDetVisualizer')
+# mmdet's learning rate is for several devices; it is scaled to the batch.
+auto_scale_lr = dict(enable=True)

@@ -1,5 +1,5 @@
-# The paper's schedule for segmentation: AdamW 1e-4, 100 epochs, K = 4 of 16 patches, J = 4, an optimizer
-# step every 2 inner iterations.
+# The paper's schedule for segmentation: AdamW 1e-4, 100 epochs, an optimizer step every 2 inner iterations.
+# The paper does not say how many patches carry gradient: K = 4 of 16 and J = 4 are ours.
 max_epochs = 100
 
 train_cfg = dict(
