@@ -6,16 +6,7 @@ _base_ = ['../patch_unet_lakes.py']
 model = dict(
     _delete_=True,
     type='mmseg.EncoderDecoder',
-    data_preprocessor=dict(
-        type='mmseg.SegDataPreProcessor',
-        mean=[123.675, 116.28, 103.53],
-        std=[58.395, 57.12, 57.375],
-        bgr_to_rgb=True,
-        pad_val=0,
-        seg_pad_val=255,
-        size_divisor=16,
-        test_cfg=dict(size_divisor=16),
-    ),
+    data_preprocessor=dict(_base_.model.data_preprocessor, type='mmseg.SegDataPreProcessor'),
     backbone={{_base_.model.backbone}},
     decode_head={{_base_.model.decode_head}},
     train_cfg=dict(),
