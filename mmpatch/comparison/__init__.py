@@ -7,8 +7,9 @@ from .page import page, plot_memory
 from .places import workshop
 from .processes import RunError, run_tool
 from .report import columns, table, to_csv, to_json, to_latex
+from .row import Row
 from .runs import Run, history, train_and_test
-from .suites import SUITES, Row, find_row, list_rows, suite_rows
+from .suites import SUITES, find_row, list_rows, suite_rows
 
 __all__ = [
     'SUITES',

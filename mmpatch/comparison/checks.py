@@ -10,7 +10,7 @@ from mmengine.registry import DATASETS
 
 import mmpatch.datasets  # noqa: F401  registers the data sets, those of the hosts too
 
-from .suites import Row
+from .row import Row
 
 
 def check_comparable(rows: Sequence[Row]) -> None:

@@ -19,8 +19,8 @@ from .claims import claim
 from .page import page, plot_memory
 from .processes import RunError
 from .report import columns, table, to_csv, to_json, to_latex
+from .row import Row
 from .runs import Run, train_and_test
-from .suites import Row
 
 
 @dataclass(frozen=True)

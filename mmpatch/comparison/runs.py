@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 from mmengine.config import Config
 from numpy.typing import NDArray
 
+from mmpatch.datasets.conversion import digest
 from mmpatch.utils.checkpoints import load_checkpoint
 from mmpatch.utils.files import write_atomic
 
@@ -96,7 +96,7 @@ def train_and_test(
             minutes=minutes,
             steps=steps,
             checkpoint=checkpoint and str(checkpoint),
-            config_digest=digest(config, options),
+            config_digest=config_digest(config, options),
         ),
     )
     note = work_dir / 'run.json'
@@ -135,7 +135,7 @@ def train_and_test(
     return run
 
 
-def digest(config: str | Path, options: Sequence[str] = ()) -> str:
+def config_digest(config: str | Path, options: Sequence[str] = ()) -> str:
     """A short hash of what a config says, with its bases and settings: 16 hex digits.
 
     Args:
@@ -144,8 +144,7 @@ def digest(config: str | Path, options: Sequence[str] = ()) -> str:
     """
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(parse_options(options))
-    said = json.dumps(cfg.to_dict(), sort_keys=True, default=str)
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    return digest([json.dumps(cfg.to_dict(), sort_keys=True, default=str)])
 
 
 def last_checkpoint(work_dir: Path) -> Path:

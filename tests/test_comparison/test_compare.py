@@ -117,11 +117,11 @@ def test_results_of_a_config_that_has_changed(tmp_path: Path) -> None:
     base, config = tmp_path / 'base.py', tmp_path / 'mine.py'
     base.write_text('model = dict(width=3)\n')
     config.write_text("_base_ = './base.py'\n")
-    first = runs.digest(config)
+    first = runs.config_digest(config)
     config.write_text("# mine\n_base_ = './base.py'\n")
-    assert runs.digest(config) == first != runs.digest(config, ['model.width=4'])
+    assert runs.config_digest(config) == first != runs.config_digest(config, ['model.width=4'])
     base.write_text('model = dict(width=4)\n')
-    assert runs.digest(config) == runs.digest(config, ['model.width=4']) != first
+    assert runs.config_digest(config) == runs.config_digest(config, ['model.width=4']) != first
     limits = dict.fromkeys(('seed', 'minutes', 'steps', 'checkpoint'))
     claim(tmp_path / 'run', dict(config=str(config), options=[], **limits, config_digest=first))
     with pytest.raises(ValueError, match=r'was made with config_digest=.* cannot be mixed'):

@@ -175,18 +175,18 @@ class PatchStitchedDetector(BasePatchDetector):
         sample, maps, global_features = DetDataSample(metainfo=meta), *self._maps(batch)
         found: InstanceData
         large: InstanceData
-        alone = self.frames is None or global_features is None
+        frames = None if global_features is None else self.frames
         (found,) = self.bbox_head.predict(
-            tuple(maps), _with_batch_shape(batch, [sample]), rescale=rescale and alone
+            tuple(maps), _with_batch_shape(batch, [sample]), rescale=rescale and frames is None
         )
-        if self.frames is None or global_features is None:
+        if frames is None:
             return found
         (large,) = self.bbox_head.predict(
             global_features, _as_global_patches(batch, [sample]), rescale=False
         )
         grid = batch.grids[0]
         found = InstanceData.cat(
-            [self.frames.from_patches(grid, found), self.frames.from_global_patch(grid, large)]
+            [frames.from_patches(grid, found), frames.from_global_patch(grid, large)]
         )
         if rescale:
             found.bboxes /= found.bboxes.new_tensor(meta['scale_factor']).repeat(2)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 import torch
+from mmengine.structures import InstanceData
 
 from mmpatch.engine.gradients import build_gradient
 from mmpatch.testing.tasks import Task, passes_of
@@ -188,6 +190,27 @@ def test_the_global_patch_is_an_image_of_its_own(name: str) -> None:
     alone = model.predict([pixels], [data])[0].pred_instances
     best = alone.scores.argmax()
     assert (found.bboxes - alone.bboxes[best]).abs().amax(dim=1).min() < 1e-3
+
+
+def test_parts_of_large_objects_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each frame keeps what it learnt; boxes of both are in pixels of the original image if asked for."""
+    model = patch_wise('retinanet', patch_size=128).eval()
+    model.frames.min_cells, model.frames.max_share = 1, 0.5  # patches: up to 64 px
+    shown = InstanceData(
+        bboxes=torch.tensor([[0.0, 0, 60, 40], [70, 0, 140, 40]]),
+        scores=torch.tensor([0.9, 0.8]),
+        labels=torch.tensor([0, 1]),
+    )
+    monkeypatch.setattr(model.bbox_head, 'predict', lambda *_, **__: [copy.deepcopy(shown)])
+    picture, data = image(256, 256), sample(256, 256, double=False)
+    data.set_metainfo(dict(scale_factor=(0.5, 2.0)))
+    batch = model.cut_images([picture])
+    for rescale, factor in ((False, [1, 1, 1, 1]), (True, [2, 0.5, 2, 0.5])):
+        found = model.detect(batch, data.metainfo, rescale)
+        # The first as it is, and both out of the global patch, at twice the size.
+        expected = torch.cat([shown.bboxes[:1], shown.bboxes * 2]).clamp(max=256)
+        expected = expected * torch.tensor(factor)
+        torch.testing.assert_close(sorted(found.bboxes.tolist()), sorted(expected.tolist()))
 
 
 def test_a_head_that_does_not_tell_its_strides() -> None:
