@@ -1,10 +1,6 @@
-# ../patch_fcos_yellowstone.py with the exact gradient: one step an epoch, with every patch. The parts
-# of the image are smaller, for more steps in the same time.
+# ../patch_fcos_yellowstone.py with the exact gradient: one step an epoch, with every patch of a part of the image.
 #   python tools/train.py configs/baselines/patch_fcos_yellowstone_exact.py
 _base_ = ['../patch_fcos_yellowstone.py']
-crop = dict(type='RandomCrop', crop_size=(768, 768))
-train_pipeline = [*_base_.train_pipeline[:2], crop, *_base_.train_pipeline[3:]]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 epochs = 200
 exact = dict(type='exact', chunk_size=4)
 train_cfg = dict(gradient=exact, max_epochs=epochs, val_interval=epochs)

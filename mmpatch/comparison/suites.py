@@ -118,6 +118,7 @@ SUITES: dict[str, tuple[Row, ...]] = {
         _without_global('patch_fcos_yellowstone'),
         Row('patch_fcos_yellowstone'),
         Row('baselines/patch_fcos_yellowstone_exact'),
+        _without_global('baselines/patch_fcos_yellowstone_exact'),
         Row('patch_retinanet_yellowstone'),
         Row('patch_yolox_yellowstone'),
         Row('patch_centernet_yellowstone'),
