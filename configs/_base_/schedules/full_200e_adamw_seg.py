@@ -7,7 +7,8 @@ test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-4))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=500),
+    # 2 / (1 - beta2) optimizer steps, one a batch, which needs no tuning (Ma and Yarats, AAAI 2021).
+    dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=2000),
     dict(
         type='PolyLR',
         power=1.0,

@@ -17,20 +17,14 @@ optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3), accumulative_counts=3
 )
 param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-3,
-        by_epoch=True,
-        begin=0,
-        end=2,
-        convert_to_iter_based=True,
-    ),
+    # 2 / (1 - beta2) optimizer steps, one a batch, which needs no tuning (Ma and Yarats, AAAI 2021).
+    dict(type='LinearLR', start_factor=1e-3, by_epoch=False, begin=0, end=2000),
     dict(
         type='PolyLR',
         power=1.0,
         eta_min=0.0,
         by_epoch=True,
-        begin=2,
+        begin=0,
         end=max_epochs,
         convert_to_iter_based=True,
     ),
