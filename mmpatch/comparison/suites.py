@@ -180,6 +180,15 @@ SUITES: dict[str, tuple[Row, ...]] = {
         ),
         Row('baselines/mobilenetv2_digits'),
     ),
+    'sums': (
+        _at(256, 'baselines/mobilenetv2_sums', '1.scale 1.scale'),
+        Row('baselines/mobilenetv2_sums'),
+        Row('baselines/mobilenetv2_sums-tiles'),
+        Row('baselines/mil_mobilenetv2_sums'),
+        _without_global('patch_mobilenetv2_sums', 'model.aggregator.in_channels=80'),
+        Row('patch_mobilenetv2_sums'),
+        Row('patch_mobilenetv2_sums', ('train_cfg.gradient.type=exact',), '_exact'),
+    ),
     'nuclei': (
         Row('baselines/unet_nuclei-64'),
         Row('baselines/unet_nuclei'),

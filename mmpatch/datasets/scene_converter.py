@@ -19,7 +19,7 @@ from PIL import Image
 
 from mmpatch.datasets import digit_scenes
 from mmpatch.datasets.conversion import claim_output, digest
-from mmpatch.datasets.digit_scenes import BACKGROUNDS, Box, Pixels
+from mmpatch.datasets.digit_scenes import BACKGROUNDS, Box, Digits, Pixels
 from mmpatch.utils.files import write_atomic
 
 #: Of JPEG.
@@ -50,7 +50,7 @@ class Layout(Protocol):
         ...
 
     def draw(self, background: Pixels) -> Mapping[str, Pixels]:
-        """Draw the objects on a background (SIDE, SIDE, 3); folder of the set -> image."""
+        """Draw the objects on a background (side, side, 3); folder of the set -> image."""
         ...
 
 
@@ -59,18 +59,25 @@ class SceneSet:
     """A set of generated scenes.
 
     Attributes:
-        plan: Chooses digits (N, 28, 28) and places for one image; takes the source of all randomness.
+        plan: Chooses digits and places for one image; takes the source of all randomness.
         categories: Names of the classes.
         readme: What the set is; sources and licences follow it.
         look: All numbers that the images depend on, beside those of this module.
         folders: Folders of the set that hold a picture of every layout.
+        side: Of the images [px]; None: :data:`mmpatch.datasets.digit_scenes.SIDE`.
+        images: Number of images of each split, unless the user asks for others.
+        label: Class of an image by its objects. With it, the set also has a list of classes for each
+            split, ``OUT/SPLIT.csv`` (id, label).
     """
 
-    plan: Callable[[Pixels, np.random.Generator], Layout]
+    plan: Callable[[Digits, np.random.Generator], Layout]
     categories: Sequence[str]
     readme: str
     look: Sequence[Any]
     folders: Sequence[str] = ('images',)
+    side: int | None = None
+    images: tuple[int, int, int] = (48, 8, 16)
+    label: Callable[[Sequence[tuple[int, Box]]], int] | None = None
 
 
 def run_scene_converter(scenes: SceneSet, out: str, doc: str, argv: list[str] | None = None) -> str:
@@ -93,9 +100,9 @@ def run_scene_converter(scenes: SceneSet, out: str, doc: str, argv: list[str] | 
         '--images',
         type=int,
         nargs=3,
-        default=(48, 8, 16),
+        default=scenes.images,
         metavar=tuple(split.upper() for split in BACKGROUNDS),
-        help='number of images per split (48 8 16)',
+        help=f'number of images per split ({" ".join(map(str, scenes.images))})',
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
@@ -117,7 +124,7 @@ def run_scene_converter(scenes: SceneSet, out: str, doc: str, argv: list[str] | 
     counts = dict(zip(BACKGROUNDS, args.images))
     share = digit_scenes.SHARES['train'][-1]
     look = digest([*scenes.look, *digit_scenes.LOOK, QUALITY, share])
-    made_with = dict(seed=args.seed, side=digit_scenes.SIDE, look=look)
+    made_with = dict(seed=args.seed, side=_side(scenes), look=look)
     try:
         claim_output(args.out, made_with, written=scenes.folders)
         if _is_complete(scenes, args.out, counts):
@@ -152,7 +159,7 @@ def _convert(
             _draw_to,
             scenes=scenes,
             background=background,
-            digits=digit_scenes.digits_of(split, digits),
+            digits=digits.of_split(split),
             out=out,
             seed=seed,
         )
@@ -163,6 +170,9 @@ def _convert(
             else []
         )
         print(f' {split}')  # noqa: T201  # behind the progress bar
+        if scenes.label is not None:
+            lines = [f'{_stem(split, i)},{scenes.label(found)}' for i, found in enumerate(objects)]
+            write_atomic(out / f'{split}.csv', '\n'.join(['id,label', *lines, '']).encode())
         write_atomic(out / f'{split}.json', json.dumps(_to_coco(scenes, split, objects)).encode())
 
 
@@ -170,7 +180,7 @@ def _draw_to(
     place: tuple[str, int],
     scenes: SceneSet,
     background: Pixels,
-    digits: Pixels,
+    digits: Digits,
     out: Path,
     seed: int,
 ) -> Sequence[tuple[int, Box]]:
@@ -178,17 +188,22 @@ def _draw_to(
     split, number = place
     rng = np.random.default_rng([seed, list(BACKGROUNDS).index(split), number])
     layout = scenes.plan(digits, rng)
-    paths = {folder: out / folder / _file_name(split, number) for folder in scenes.folders}
+    paths = {folder: out / folder / f'{_stem(split, number)}.jpg' for folder in scenes.folders}
     if not all(path.is_file() for path in paths.values()):
-        for folder, pixels in layout.draw(digit_scenes.cut_background(background, rng)).items():
+        cut = digit_scenes.cut_background(background, _side(scenes), rng)
+        for folder, pixels in layout.draw(cut).items():
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, format='JPEG', quality=QUALITY)
             write_atomic(paths[folder], buffer.getvalue())
     return layout.objects
 
 
-def _file_name(split: str, number: int) -> str:
-    return f'{split}_{number:04d}.jpg'
+def _side(scenes: SceneSet) -> int:
+    return scenes.side or digit_scenes.SIDE
+
+
+def _stem(split: str, number: int) -> str:
+    return f'{split}_{number:04d}'
 
 
 def _to_coco(
@@ -198,8 +213,8 @@ def _to_coco(
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, found in enumerate(objects):
-        image = {'id': number + 1, 'file_name': _file_name(split, number)}
-        images.append({**image, 'width': digit_scenes.SIDE, 'height': digit_scenes.SIDE})
+        image = {'id': number + 1, 'file_name': f'{_stem(split, number)}.jpg'}
+        images.append({**image, 'width': _side(scenes), 'height': _side(scenes)})
         for category, box in found:
             annotations.append(
                 {

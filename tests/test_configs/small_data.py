@@ -49,6 +49,8 @@ def make_data(root: Path) -> None:
     shutil.copytree(data / 'lakes/train', data / 'lakes/val')
     for name in ('digits', 'digits-128', 'ultramnist'):
         _sums(data / name, 128)
+    for name in ('sums', 'sums-small'):
+        _scenes(data / name, 256)
     _slides(data / 'panda')
 
 
@@ -68,6 +70,15 @@ def _sums(root: Path, side: int) -> None:
         pixels = np.random.default_rng(0).integers(0, 255, (side, side), dtype=np.uint8)
         Image.fromarray(pixels).save(root / split / '0.png')
         (root / f'{split}.csv').write_text('id,digit_sum\n0,1\n')
+
+
+def _scenes(root: Path, side: int) -> None:
+    """The same, of all splits in one folder."""
+    (root / 'images').mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
+    for split in ('train', 'val', 'test'):
+        Image.fromarray(pixels).save(root / 'images' / f'{split}_0000.jpg')
+        (root / f'{split}.csv').write_text(f'id,label\n{split}_0000,1\n')
 
 
 def _slides(root: Path) -> None:

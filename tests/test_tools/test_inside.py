@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmpatch.datasets.digit_scenes import Digits
 from mmpatch.testing import load_tool
 
 from .digit_wheels import make, use_small_wheels
@@ -61,7 +62,7 @@ def test_labels_say_on_which_side_of_a_fence_a_digit_lies(tool: ModuleType, tmp_
 def test_fences_and_digits_keep_their_distance(tool: ModuleType) -> None:
     digits = np.zeros((30, 28, 28), dtype=np.uint8)
     digits[:, 4:24, 10:16] = 255
-    yard = tool.plan(digits, np.random.default_rng(3))
+    yard = tool.plan(Digits(digits, np.zeros(30, dtype=int)), np.random.default_rng(3))
     regions = [fence.region() for fence in yard.fences]
     assert not (tool._grown(regions[0], 7) & regions[1]).any()
     lines = [tool._grown(r, 5) & ~tool._shrunk(r, 5) for r in regions]

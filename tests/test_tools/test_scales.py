@@ -78,17 +78,17 @@ def test_ink_ends_at_its_box() -> None:
 
 
 def test_splits_share_no_digit() -> None:
-    digits = np.arange(5000)
-    parts = {split: digit_scenes.digits_of(split, digits) for split in ('train', 'val', 'test')}
-    assert [len(part) for part in parts.values()] == [3500, 500, 1000]
-    assert len(set(np.concatenate([*parts.values()]).tolist())) == 5000
+    digits = digit_scenes.Digits(np.zeros((5000, 28, 28), dtype=np.uint8), np.arange(5000))
+    parts = [digits.of_split(split).labels for split in ('train', 'val', 'test')]
+    assert [len(part) for part in parts] == [3500, 500, 1000]
+    assert len(set(np.concatenate(parts).tolist())) == 5000
 
 
 @pytest.mark.usefixtures('tool')
 def test_background_is_mirrored_not_repeated() -> None:
     image = np.arange(12, dtype=np.uint8)[None, :, None].repeat(7, axis=0).repeat(3, axis=2)
     for seed in range(4):
-        cut = digit_scenes.cut_background(image, np.random.default_rng(seed)).astype(int)
+        cut = digit_scenes.cut_background(image, SIDE, np.random.default_rng(seed)).astype(int)
         assert cut.shape == (SIDE, SIDE, 3)
         steps = [abs(np.diff(cut[..., 0], axis=axis)) for axis in (0, 1)]
         assert {int(step.max()) for step in steps} == {0, 1}  # no jump from 11 to 0

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpatch.datasets import digit_scenes
-from mmpatch.datasets.digit_scenes import Box, Pixels, Placed, draw_digits, enlarge
+from mmpatch.datasets.digit_scenes import Box, Digits, Pixels, Placed, draw_digits, enlarge
 from mmpatch.datasets.scene_converter import SceneSet, run_scene_converter
 
 CATEGORIES = ('region', 'inside', 'outside')
@@ -123,11 +123,11 @@ class Yard:
         return draw_digits(image, [*self.inside, *self.outside])
 
 
-def plan(digits: Pixels, rng: np.random.Generator) -> Yard:
+def plan(digits: Digits, rng: np.random.Generator) -> Yard:
     """Choose fences and digits for one image, and places for them.
 
     Args:
-        digits: To choose from, (N, 28, 28).
+        digits: To choose from.
         rng: Source of all randomness.
 
     Returns:
@@ -139,7 +139,7 @@ def plan(digits: Pixels, rng: np.random.Generator) -> Yard:
         near = np.logical_or.reduce([_grown(r, CLEAR) & ~_shrunk(r, CLEAR) for r in regions])
         region = np.logical_or.reduce(regions)
         taken = near.copy()
-        chosen = digits[rng.choice(len(digits), DIGITS, replace=False)]
+        chosen = digits.pixels[rng.choice(len(digits.labels), DIGITS, replace=False)]
         half = DIGITS // 2
         inside = place_digits(chosen[:half], region, taken, rng)
         outside = place_digits(chosen[half:], ~region, taken, rng)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmpatch.datasets import digit_scenes
-from mmpatch.datasets.digit_scenes import Box, Pixels, Placed, draw_digits, enlarge
+from mmpatch.datasets.digit_scenes import Box, Digits, Pixels, Placed, draw_digits, enlarge
 from mmpatch.datasets.scene_converter import SceneSet, run_scene_converter
 
 #: Digits per image: how many, and the limits of their longer side [px]; the largest come first.
@@ -62,11 +62,11 @@ class Scene:
         return {'images': draw_digits(background, self.placed)}
 
 
-def plan(digits: Pixels, rng: np.random.Generator) -> Scene:
+def plan(digits: Digits, rng: np.random.Generator) -> Scene:
     """Choose digits of all sizes for one image, and places where they do not overlap.
 
     Args:
-        digits: To choose from, (N, 28, 28).
+        digits: To choose from.
         rng: Source of all randomness.
 
     Returns:
@@ -75,10 +75,10 @@ def plan(digits: Pixels, rng: np.random.Generator) -> Scene:
     count, side = sum(number for number, _, _ in SIZES), digit_scenes.SIDE
     while True:
         placed: list[Placed] = []
-        chosen = iter(rng.choice(len(digits), count, replace=False).tolist())
+        chosen = iter(rng.choice(len(digits.labels), count, replace=False).tolist())
         for number, smallest, largest in SIZES:
             for size in np.exp(rng.uniform(np.log(smallest), np.log(largest), number)):
-                shares = enlarge(digits[next(chosen)], round(size))
+                shares = enlarge(digits.pixels[next(chosen)], round(size))
                 colour = rng.integers(*BRIGHTNESS, 3).astype(np.float32)
                 height, width = shares.shape
                 if max(height, width) > side:

