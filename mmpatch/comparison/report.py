@@ -84,7 +84,7 @@ def to_csv(runs: Sequence[Run], metrics: Sequence[str]) -> str:
 
 
 def to_json(runs: Sequence[Run], settings: Mapping[str, Any]) -> str:
-    """All that is known of each run, a line each, in four digits.
+    """All that is known of each run, a line each, in six digits.
 
     Args:
         runs: They.
@@ -98,7 +98,7 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _rounded(one) for name, one in value.items()}
     if isinstance(value, float):
-        return float(f'{value:.4g}') if isfinite(value) else None  # JSON knows no other
+        return float(f'{value:.6g}') if isfinite(value) else None  # JSON knows no other
     return value
 
 

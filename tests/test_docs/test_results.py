@@ -22,7 +22,8 @@ MARK = re.compile(r'<!-- runs of (\S+):\s+(.*?) -->\n\n(\|.*?\n)(?!\|)', re.DOTA
 COLUMNS = {
     **{'0-32 px': 'AP_0-32', '32-64': 'AP_32-64', '64-256': 'AP_64-256'},
     **{'256-512': 'AP_256-512', '512+': 'AP_512+'},
-    **{'F1': 'image/F1', 'IoU': 'image/IoU', 'memory [GiB]': 'peak [GiB]'},
+    **{'F1': 'image/F1', 'IoU': 'image/IoU', 'recall at IoU 0.5': 'recall50'},
+    **{'memory [GiB]': 'peak [GiB]', 'peak memory [GiB]': 'peak [GiB]', '0-32': 'AP_0-32'},
 }
 #: Metrics of the model index, and by how much it multiplies them.
 INDEX = {
@@ -57,9 +58,9 @@ def agree(published: str, cell: str) -> bool:
     if len(means[0]) > len(means[1]):
         return False
     for ours, theirs in zip(*means):
-        decimals = len(ours.strip().partition('.')[2])
-        last = 10.0 ** -len(theirs.strip().partition('.')[2])
-        if abs(float(ours) - float(theirs)) > 0.5 * (10.0**-decimals + last):
+        short, long = (len(text.strip().partition('.')[2]) for text in (ours, theirs))
+        slack = 0.5 * (10.0**-short + 10.0**-long) if short < long else 0.0
+        if abs(float(ours) - float(theirs)) > slack + 1e-9:
             return False
     return True
 
