@@ -440,7 +440,7 @@ def test_tables() -> None:
     infinite = Run('ratio', metrics={'seg/image/PLR': float('inf')})
     raw = json.loads(to_json([*both, infinite], dict(minutes=2)), parse_constant=pytest.fail)
     assert raw['settings'] == dict(minutes=2)
-    assert raw['runs'][0]['metrics'] == {'seg/image/F1': 87.65} and raw['runs'][2]['seed'] == 1
+    assert raw['runs'][0]['metrics'] == {'seg/image/F1': 87.6543} and raw['runs'][2]['seed'] == 1
     assert raw['runs'][3]['metrics'] == {'seg/image/PLR': None}
 
 
