@@ -7,8 +7,10 @@ digits nor background with the others. Validation images have digits of their ow
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +152,60 @@ def cut_background(image: Pixels, side: int, rng: np.random.Generator) -> Pixels
         there = (rng.integers(2 * length) + np.arange(side)) % (2 * length)
         places.append(np.minimum(there, 2 * length - 1 - there))
     return np.rot90(image[places[0]][:, places[1]], int(rng.integers(4)))
+
+
+def place(
+    shares: Shares,
+    colour: NDArray[np.float32],
+    others: Sequence[Placed],
+    side: int,
+    tries: int,
+    rng: np.random.Generator,
+) -> Placed | None:
+    """Find a place for a digit where it overlaps no other.
+
+    Args:
+        shares: The digit, (h, w).
+        colour: Red, green and blue, (3,).
+        others: Digits that are there.
+        side: Of the image [px].
+        tries: Places tried.
+        rng: Source of all randomness.
+
+    Returns:
+        The digit at its place; None if none was found, or the digit is larger than the image.
+    """
+    height, width = shares.shape
+    if max(height, width) > side:
+        return None
+    corners = rng.integers((side - width + 1, side - height + 1), size=(tries, 2))
+    for left, top in corners.tolist():
+        one = Placed(left, top, shares, colour)
+        if not any(one.overlaps(other) for other in others):
+            return one
+    return None
+
+
+@functools.cache
+def combinations(total: int, count: int) -> list[tuple[int, ...]]:
+    """All sorted combinations of so many digits with this sum."""
+    found = itertools.combinations_with_replacement(range(10), count)
+    return [values for values in found if sum(values) == total]
+
+
+def digits_with_sum(
+    total: int, counts: tuple[int, int], rng: np.random.Generator
+) -> tuple[int, ...]:
+    """Draw digits with this sum: first how many, then which, each uniformly.
+
+    Args:
+        total: The sum.
+        counts: Fewest and most digits.
+        rng: Source of all randomness.
+    """
+    options = [found for n in range(counts[0], counts[1] + 1) if (found := combinations(total, n))]
+    same_count = options[rng.integers(len(options))]
+    return same_count[rng.integers(len(same_count))]
 
 
 def draw_digits(background: Pixels, placed: Sequence[Placed]) -> Pixels:

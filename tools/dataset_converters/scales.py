@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmpatch.datasets import digit_scenes
-from mmpatch.datasets.digit_scenes import Box, Digits, Pixels, Placed, draw_digits, enlarge
+from mmpatch.datasets.digit_scenes import Box, Digits, Pixels, Placed, draw_digits, enlarge, place
 from mmpatch.datasets.scene_converter import SceneSet, run_scene_converter
 
 #: Digits per image: how many, and the limits of their longer side [px]; the largest come first.
@@ -80,15 +80,8 @@ def plan(digits: Digits, rng: np.random.Generator) -> Scene:
             for size in np.exp(rng.uniform(np.log(smallest), np.log(largest), number)):
                 shares = enlarge(digits.pixels[next(chosen)], round(size))
                 colour = rng.integers(*BRIGHTNESS, 3).astype(np.float32)
-                height, width = shares.shape
-                if max(height, width) > side:
-                    break
-                corners = rng.integers((side - width + 1, side - height + 1), size=(TRIES, 2))
-                for left, top in corners.tolist():
-                    one = Placed(left, top, shares, colour)
-                    if not any(one.overlaps(other) for other in placed):
-                        placed.append(one)
-                        break
+                one = place(shares, colour, placed, side, TRIES, rng)
+                placed += [one] if one else []
         if len(placed) == count:
             return Scene(placed)
 

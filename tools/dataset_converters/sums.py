@@ -22,13 +22,22 @@ images.
 
 import argparse
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mmpatch.datasets.digit_scenes import SIDE, Box, Digits, Pixels, Placed, draw_digits, enlarge
+from mmpatch.datasets.digit_scenes import (
+    SIDE,
+    Box,
+    Digits,
+    Pixels,
+    Placed,
+    digits_with_sum,
+    draw_digits,
+    enlarge,
+    place,
+)
 from mmpatch.datasets.scene_converter import SceneSet, run_scene_converter
 
 CLASSES = 10
@@ -79,13 +88,6 @@ def label(objects: Sequence[tuple[int, Box]]) -> int:
     return sum(category - 1 for category, _ in objects)
 
 
-@functools.cache
-def combinations(total: int, count: int) -> list[tuple[int, ...]]:
-    """All sorted combinations of so many digits with this sum."""
-    found = itertools.combinations_with_replacement(range(10), count)
-    return [values for values in found if sum(values) == total]
-
-
 def plan(digits: Digits, rng: np.random.Generator, counts: tuple[int, int], side: int) -> Sum:
     """Choose digits for one image, and places where they do not overlap.
 
@@ -96,22 +98,15 @@ def plan(digits: Digits, rng: np.random.Generator, counts: tuple[int, int], side
         side: Of the image [px].
     """
     total = int(rng.integers(CLASSES))
-    options = [found for n in range(counts[0], counts[1] + 1) if (found := combinations(total, n))]
-    same_count = options[rng.integers(len(options))]
-    values = rng.permutation(same_count[rng.integers(len(same_count))]).astype(int).tolist()
+    values = rng.permutation(digits_with_sum(total, counts, rng)).astype(int).tolist()
     while True:
         placed: list[Placed] = []
         for value in values:
             digit = digits.pixels[rng.choice(np.flatnonzero(digits.labels == value))]
             shares = enlarge(digit, rng.integers(SIZE[0], SIZE[1] + 1))
             colour = rng.integers(*COLOURS, 3).astype(np.float32)
-            height, width = shares.shape
-            corners = rng.integers((side - width + 1, side - height + 1), size=(TRIES, 2))
-            for left, top in corners.tolist():
-                one = Placed(left, top, shares, colour)
-                if not any(one.overlaps(other) for other in placed):
-                    placed.append(one)
-                    break
+            one = place(shares, colour, placed, side, TRIES, rng)
+            placed += [one] if one else []
         if len(placed) == len(values):
             return Sum(values, placed)
 

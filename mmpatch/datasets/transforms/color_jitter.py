@@ -48,6 +48,7 @@ class ColorJitter(StockColorJitter):
 
 def _grey_mean(image: NDArray[Any], table: NDArray[Any]) -> int:
     """Mean grey value of an image whose values have gone through a table."""
+    # Histograms have two axes in OpenCV 4, and one in later versions.
     histograms = [cv2.calcHist([image], [c], None, [256], [0, 256]).ravel() for c in range(3)]
     means = [histogram @ table / histogram.sum() for histogram in histograms]
     return int(np.dot(means, GREY_OF_BGR) + 0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from mmpretrain.datasets.transforms import ColorJitter as StockColorJitter
@@ -43,3 +44,11 @@ def test_it_equals_the_stock_transform(
 def test_colours_that_mix_channels_are_left_to_the_stock_transform(image: np.ndarray) -> None:
     expected, found = both(dict(brightness=0.4, hue=0.2), image, seed=3)
     assert np.array_equal(found, expected)
+
+
+def test_histograms_of_one_axis(image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As later versions of OpenCV give them."""
+    stock = cv2.calcHist
+    expected = both(dict(contrast=0.5), image, 1)[1]
+    monkeypatch.setattr(cv2, 'calcHist', lambda *args: stock(*args)[:, 0])
+    assert np.array_equal(both(dict(contrast=0.5), image, 1)[1], expected)
