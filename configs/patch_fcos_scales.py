@@ -28,7 +28,7 @@ train_cfg = dict(
     max_epochs=max_epochs,
     val_interval=max_epochs,
     gradient=dict(type='sampled', fill=False),  # FCOS reads no more than margins of other patches
-    # One step on the global patch, one on a patch: of 9 to 16 in every crop, another crop each time.
+    # One step on the global patch, one on a patch: of 16 in every crop, another crop each time.
     global_iteration=True,
     sampled_patches=1,
     inner_iterations=1,

