@@ -15,4 +15,4 @@ val_dataloader = dict(dataset=_base_.inside)
 test_dataloader = dict(dataset=_base_.inside)
 val_evaluator = _base_.inside_val
 test_evaluator = _base_.inside_test
-train_cfg = dict(global_iteration=False, sampled_patches=4, inner_iterations=4)
+train_cfg = dict(global_iteration=False, sampled_patches=4)
