@@ -3,6 +3,6 @@
 _base_ = ['../patch_mobilenetv2_sums.py']
 model = dict(
     global_patch=False,
-    aggregator=dict(_delete_=True, type='mmpatch.AttentionPooling', in_channels=80, channels=128),
+    aggregator=dict(in_channels=80, weights='softmax'),
 )
 train_cfg = dict(gradient=dict(type='exact', chunk_size=8))

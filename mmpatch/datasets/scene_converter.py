@@ -165,7 +165,7 @@ def _convert(
         )
         places = [(split, number) for number in range(count)]
         objects = (
-            track_parallel_progress(work, places, min(jobs, count), keep_order=True)
+            track_parallel_progress(_draw, places, min(jobs, count), _begin, (work,))
             if places
             else []
         )
@@ -174,6 +174,21 @@ def _convert(
             lines = [f'{_stem(split, i)},{scenes.label(found)}' for i, found in enumerate(objects)]
             write_atomic(out / f'{split}.csv', '\n'.join(['id,label', *lines, '']).encode())
         write_atomic(out / f'{split}.json', json.dumps(_to_coco(scenes, split, objects)).encode())
+
+
+#: What a process of the pool draws with. It holds the background, so it must not come with every task.
+_work: Callable[[tuple[str, int]], Sequence[tuple[int, Box]]]
+
+
+def _begin(work: Callable[[tuple[str, int]], Sequence[tuple[int, Box]]]) -> None:
+    """Start a process of the pool."""
+    global _work
+    _work = work
+
+
+def _draw(place: tuple[str, int]) -> Sequence[tuple[int, Box]]:
+    """Draw one layout in a process of the pool."""
+    return _work(place)
 
 
 def _draw_to(

@@ -51,6 +51,7 @@ def make_data(root: Path) -> None:
         _sums(data / name, 128)
     for name in ('sums', 'sums-small'):
         _scenes(data / name, 256)
+    shutil.copytree(data / 'sums/images', data / 'sums/images_oracle')
     _slides(data / 'panda')
 
 

@@ -1,15 +1,17 @@
-"""Attention over patches is a weighted mean that knows no places."""
+"""Attention over patches is a weighted mean, or sum, that knows no places."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from mmpatch.models.aggregators import AttentionPooling
 
 
-def test_one_entry_after_the_other() -> None:
+@pytest.mark.parametrize('kind', ['softmax', 'sigmoid'])
+def test_one_entry_after_the_other(kind: str) -> None:
     torch.manual_seed(0)
-    model = AttentionPooling(6, channels=5, hidden=4).double()
+    model = AttentionPooling(6, channels=5, hidden=4, weights=kind).double()
     grid = torch.randn(2, 6, 3, 2, dtype=torch.float64)
     for image, found in zip(grid, model(grid)):
         entries = [torch.relu(model.value[0](entry)) for entry in image.flatten(1).T]
@@ -17,7 +19,10 @@ def test_one_entry_after_the_other() -> None:
             model.score(torch.tanh(model.content[0](h)) * torch.sigmoid(model.gate[0](h)))
             for h in entries
         ]
-        weights = torch.softmax(torch.cat(scores), dim=0)
+        scores = torch.cat(scores)
+        weights = (
+            torch.softmax(scores, dim=0) if kind == 'softmax' else 1 / (1 + torch.exp(-scores))
+        )
         expected = sum(weight * entry for weight, entry in zip(weights, entries))
         torch.testing.assert_close(found[:, 0, 0], expected)
 
@@ -28,3 +33,23 @@ def test_places_do_not_matter() -> None:
     moved = grid.flatten(2)[:, :, torch.randperm(16)].unflatten(2, (8, 2))
     assert model(grid).shape == (1, 256, 1, 1)
     torch.testing.assert_close(model(grid), model(moved))
+
+
+def test_a_sum_grows_with_what_there_is() -> None:
+    torch.manual_seed(0)
+    image = torch.randn(1, 6, 4, 4)
+    twice = torch.cat((image, image), dim=3)
+    mean, total = AttentionPooling(6), AttentionPooling(6, weights='sigmoid')
+    torch.testing.assert_close(mean(twice), mean(image))
+    torch.testing.assert_close(total(twice), 2 * total(image))
+
+
+def test_a_sum_starts_small() -> None:
+    torch.manual_seed(0)
+    entries = torch.randn(1, 6, 16, 16)
+    assert float(AttentionPooling(6, weights='sigmoid')(entries).mean()) < 8  # of 256 patches
+
+
+def test_weights_of_another_kind() -> None:
+    with pytest.raises(ValueError, match="'softmax' or 'sigmoid', got 'none'"):
+        AttentionPooling(6, weights='none')

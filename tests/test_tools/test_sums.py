@@ -16,7 +16,7 @@ from mmpatch.testing import load_tool
 
 from .digit_wheels import make, use_small_wheels
 
-SIDE = 96
+SIDE, CUT = 96, 40
 
 
 @pytest.fixture
@@ -26,6 +26,7 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     tool = load_tool('dataset_converters/sums')
     monkeypatch.setattr(tool, 'LARGE', ((3, 5), SIDE, (3, 1, 2)))
     monkeypatch.setattr(tool, 'SMALL', ((0, 3), 64, (3, 1, 2)))
+    monkeypatch.setattr(tool, 'CUT', CUT)
     return tool
 
 
@@ -58,6 +59,29 @@ def test_labels_are_sums(
                 assert (
                     picture[y : y + h, x : x + w, 1] > 70
                 ).any()  # green, which no background has
+
+
+def test_the_oracle_sees_digits_side_by_side(tool: ModuleType, tmp_path: Path) -> None:
+    made = make(tool, tmp_path, 'out')
+    coco = json.loads(made['test.json'])
+    for image in coco['images']:
+        picture, strip = (
+            np.array(Image.open(tmp_path / 'out' / folder / image['file_name'])).astype(int)
+            for folder in ('images', 'images_oracle')
+        )
+        assert strip.shape == (CUT, 5 * CUT, 3)
+        boxes = [a['bbox'] for a in coco['annotations'] if a['image_id'] == image['id']]
+        for number, (x, y, w, h) in enumerate(boxes):
+            x, y = (min(max(a + b // 2 - CUT // 2, 0), SIDE - CUT) for a, b in ((x, w), (y, h)))
+            shown = strip[:, number * CUT : (number + 1) * CUT]
+            inner = (slice(8, -8), slice(8, -8))  # JPEG mixes blocks of 8 px at the seams
+            assert abs(shown - picture[y : y + CUT, x : x + CUT])[inner].mean() < 4
+        assert strip[:, len(boxes) * CUT + 8 :].max(initial=0) < 16
+
+
+def test_small_images_have_no_oracle(tool: ModuleType, tmp_path: Path) -> None:
+    make(tool, tmp_path, 'out', '--small')
+    assert not (tmp_path / 'out' / 'images_oracle').exists()
 
 
 def test_sums_are_spread_evenly(tool: ModuleType) -> None:

