@@ -1,4 +1,4 @@
-"""Going on with smaller chunks where memory runs out."""
+"""Going on with fewer patches in memory where it runs out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import nn
 from mmpatch.utils.memory import release_unused
 
 from .encoding import RandomState
+from .workload import Workload
 
 T = TypeVar('T')
 
@@ -27,43 +28,43 @@ OUT_OF_MEMORY = (
 )
 
 
-def with_smaller_chunks(
-    parameters: Sequence[nn.Parameter], chunk_size: int, run: Callable[[int], T]
-) -> tuple[T, int]:
-    """Run something; where the device has not enough memory, again with half the chunk.
+def with_less_work(
+    parameters: Sequence[nn.Parameter], work: Workload, run: Callable[[Workload], T]
+) -> tuple[T, Workload]:
+    """Run something; where the device has not enough memory, again with fewer patches in it.
 
     Gradients that wait for a step are set aside and added again. So a repeated run leaves the same
     gradients as one run.
 
     Args:
         parameters: Those that ``run`` adds gradients to.
-        chunk_size: Patches of a chunk at first.
-        run: Takes the size of a chunk; may add to gradients, but makes no step.
+        work: The patches in memory at first.
+        run: Takes a workload; may add to gradients, but makes no step.
 
     Returns:
-        The result of ``run`` and the chunk size that it took.
+        The result of ``run`` and the workload that it took.
 
     Raises:
-        RuntimeError: If memory does not suffice for a chunk of one patch.
+        RuntimeError: If memory does not suffice for one patch at a time.
     """
     waiting = [parameter.grad for parameter in parameters]
     for parameter in parameters:
         parameter.grad = None
     state = RandomState.capture()
     while True:
-        result, error = _attempt(run, chunk_size)
+        result, error = _attempt(run, work)
         if error is None:
             break
-        if chunk_size == 1:
+        smaller = work.smaller()
+        if smaller is None:
             raise RuntimeError(
                 'out of memory with one patch at a time: use a smaller model.patch_size or a '
                 "smaller batch, or keep the latent on the host (latent=dict(device='cpu') of the "
                 f'gradient). The device said: {error}'
             )
-        chunk_size //= 2
+        work = smaller
         print_log(
-            f'out of memory: the step is repeated, and the training goes on, with {chunk_size} '
-            'patch(es) with gradient at a time',
+            f'out of memory: the step is repeated, and the training goes on, with {work}',
             logger='current',
             level=logging.WARNING,
         )
@@ -74,13 +75,13 @@ def with_smaller_chunks(
     for parameter, grad in zip(parameters, waiting):
         if grad is not None:
             parameter.grad = grad if parameter.grad is None else grad.add_(parameter.grad)
-    return result, chunk_size  # type: ignore[return-value]
+    return result, work  # type: ignore[return-value]
 
 
-def _attempt(run: Callable[[int], T], chunk_size: int) -> tuple[T | None, str | None]:
+def _attempt(run: Callable[[Workload], T], work: Workload) -> tuple[T | None, str | None]:
     """The result, or what the device said if it was out of memory; keeps no traceback alive."""
     try:
-        return run(chunk_size), None
+        return run(work), None
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

@@ -98,6 +98,11 @@ class PatchFCOSHead(LargeImageFCOSHead):
                 out.append(x)
         return tuple(out)
 
+    def global_halves(self, features: Features) -> Features:
+        """What the aggregators add to every patch from 2L maps (B, F, g_l, g_l); the same shapes."""
+        count = len(self.strides)
+        return tuple(self.aggregators[i // count].global_half(f) for i, f in enumerate(features))
+
     # --- theta2 -----------------------------------------------------------------------------
 
     def forward_single(
@@ -138,7 +143,8 @@ class PatchFCOSHead(LargeImageFCOSHead):
         Args:
             batch: The batch.
             latent: Z with 2L levels, see :meth:`towers`.
-            global_features: The same levels of the global patches; read with ``fuse`` alone.
+            global_features: The same levels of the global patches and, with ``fuse``, 2L more that
+                :meth:`global_halves` gives.
             patches: (S,) flat numbers.
 
         Returns:
@@ -158,10 +164,11 @@ class PatchFCOSHead(LargeImageFCOSHead):
     ) -> list[Tensor]:
         """Windows of S patches after the aggregators, (S, F, h_l + 2r, w_l + 2r) a level."""
         r, windows = self.radius, []
+        global_halves = global_features[len(latent.levels) :]
         for level, cells in enumerate(latent.levels):
             local = latent.windows(level, patches, r)
             h, w = cells.shape[-2:]
-            global_maps = global_windows(global_features[level], batch, patches, (h, w), r)
+            global_maps = global_windows(global_halves[level], batch, patches, (h, w), r)
             # theta2 on a stitched Z pads with zeros beyond the grid, after each layer
             inside = latent.inside(level, patches, r).to(local)
             x = self.aggregators[level // len(self.strides)](local, global_maps * inside)
@@ -177,13 +184,13 @@ class PatchFCOSHead(LargeImageFCOSHead):
         """Predictions of the last layers at the global patches' own levels.
 
         Args:
-            global_features: 2L maps (B, F, g_l, g_l), see :meth:`towers`.
+            global_features: Begin with 2L maps (B, F, g_l, g_l), see :meth:`towers`.
 
         Returns:
             Class scores (B, classes, g_l, g_l), boxes (B, 4, ., .) and centernesses (B, 1, ., .).
         """
         count = len(self.strides)
-        scores, boxes, centers = self(list(zip(global_features[:count], global_features[count:])))
+        scores, boxes, centers = self(list(zip(global_features[:count], global_features[count : 2 * count])))
         return scores, boxes, centers
 
     # --- loss -------------------------------------------------------------------------------

@@ -105,6 +105,10 @@ class PatchDetector(BasePatchDetector):
             )
         return features
 
+    def global_features(self, features: Features) -> Features:
+        """Features of the global patches and, with ``fuse``, what they add to every patch."""
+        return (*features, *self.bbox_head.global_halves(features)) if self.fuse else features
+
     def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch[FCOSTargets]:
         """Cut the images (C, H, W) of a training batch and assign its labels to points."""
         batch, local, large = self.cut_frames(inputs, data_samples)
