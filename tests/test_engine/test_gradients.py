@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmpatch.engine.gradients import ExactGradient, SampledGradient, Workload
+from mmpatch.engine.gradients import ExactGradient, SampledGradient, Workload, workload
 from mmpatch.engine.gradients.encoding import Encoding
 from mmpatch.engine.gradients.retry import is_out_of_memory
 from mmpatch.models.norms import without_statistics
@@ -129,6 +129,14 @@ def test_patches_with_kept_graphs_are_encoded_once(
     else:
         assert 2 * images + patches < watch.calls <= 2 * (patches + images) - graphs
         assert watch.most <= graphs + 1
+
+
+def test_more_graphs_than_there_is_use_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(workload, 'print_log', lambda text, **_: said.append(text))
+    for _ in range(2):
+        run(ExactGradient(1, 1234), TASKS[0], TASKS[0].build())
+    assert len(said) == 1 and said[0].startswith('graphs=1234 is more than there is use for')
 
 
 @pytest.mark.parametrize('task', TASKS, ids=str)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mmengine.logging import print_log
+
 from .encoding import Encoding
+
+#: Numbers of graphs that were said to be more than there is use for; each is said once.
+_SAID: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,13 @@ class GraphRoom:
     """
 
     def __init__(self, work: Workload, waiting: int, images: int = 0) -> None:
+        if work.graphs > waiting + images and work.graphs not in _SAID:
+            _SAID.add(work.graphs)
+            print_log(
+                f'graphs={work.graphs} is more than there is use for: {waiting} patches and {images} '
+                'global patches of this batch wait for their backward pass at a time',
+                logger='current',
+            )
         whole = work.chunk_size >= waiting
         self.free = waiting if whole else min(work.graphs, waiting)
         self._global = images == 0 or whole or work.graphs >= waiting + images

@@ -190,7 +190,9 @@ class PatchFCOSHead(LargeImageFCOSHead):
             Class scores (B, classes, g_l, g_l), boxes (B, 4, ., .) and centernesses (B, 1, ., .).
         """
         count = len(self.strides)
-        scores, boxes, centers = self(list(zip(global_features[:count], global_features[count : 2 * count])))
+        scores, boxes, centers = self(
+            list(zip(global_features[:count], global_features[count : 2 * count]))
+        )
         return scores, boxes, centers
 
     # --- loss -------------------------------------------------------------------------------
