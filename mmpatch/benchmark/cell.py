@@ -201,10 +201,9 @@ def _patch_step(cell: Cell, base: dict[str, Any], monitor: Monitor) -> Step:
     stepper = Stepper(_optimizer(model, cell))
 
     def step(image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
-        monitor.times.clear()
         data = dict(inputs=[image], data_samples=[sample])
         losses = train_batch(model, data, gradient, draw, stepper, monitor)
-        return float(losses['loss']), dict(monitor.times)
+        return float(losses['loss']), monitor.take_times()
 
     return step
 

@@ -169,7 +169,7 @@ def _with_graphs(
     """
     images = passes.batch.num_images if passes.model.global_patch else 0
     size = _graph_size(passes, plan.work.chunk_size)
-    times = dict(passes.monitor.times)
+    times = passes.monitor.take_times()
     graphs = min(waiting + images, int((plan.budget - plan.peak) / size))
     for _ in range(TRIES):
         if graphs < plan.work.chunk_size:
@@ -211,7 +211,7 @@ def _rehearse(
     fill_size = passes.model.chunk_size
     passes.model.chunk_size = min(fill_size, work.chunk_size)
     passes.monitor.memory.clear()
-    passes.monitor.times.clear()
+    passes.monitor.take_times()
     try:
         with _nothing_lasting(passes), PeakMeter(device) as meter:
             gradient.rehearse(passes, draws, work)

@@ -154,7 +154,8 @@ class PatchFCOSHead(LargeImageFCOSHead):
         if self.fuse and global_features is not None:
             features = self._fused(batch, latent, global_features, patches)
         else:
-            features = [latent.windows(i, patches, r) for i in range(len(latent.levels))]
+            around = latent.around(patches)
+            features = [around.windows(i, r) for i in range(len(latent.levels))]
         outs = self(list(zip(features[:count], features[count:])))
         scores, boxes, centers = ([x[..., r:-r, r:-r] for x in kind] for kind in outs)
         return scores, boxes, centers
@@ -163,14 +164,14 @@ class PatchFCOSHead(LargeImageFCOSHead):
         self, batch: PatchBatch[object], latent: Latent, global_features: Features, patches: Tensor
     ) -> list[Tensor]:
         """Windows of S patches after the aggregators, (S, F, h_l + 2r, w_l + 2r) a level."""
-        r, windows = self.radius, []
+        r, windows, around = self.radius, [], latent.around(patches)
         global_halves = global_features[len(latent.levels) :]
         for level, cells in enumerate(latent.levels):
-            local = latent.windows(level, patches, r)
+            local = around.windows(level, r)
             h, w = cells.shape[-2:]
             global_maps = global_windows(global_halves[level], batch, patches, (h, w), r)
             # theta2 on a stitched Z pads with zeros beyond the grid, after each layer
-            inside = latent.inside(level, patches, r).to(local)
+            inside = around.inside(level, r).to(local)
             x = self.aggregators[level // len(self.strides)](local, global_maps * inside)
             if x.shape != local.shape:
                 raise ValueError(
@@ -212,12 +213,13 @@ class PatchFCOSHead(LargeImageFCOSHead):
                 nothing of their own. See :class:`FrameSplit` for both.
         """
         objects, regions, left_out = (
-            instances_by_patch(batch, [s.get(name) for s in samples])
-            + [s.get(name, InstanceData()) for s in large]
+            instances_by_patch(batch, [s.get(name, InstanceData()).cpu() for s in samples])
+            + [s.get(name, InstanceData()).cpu() for s in large]
             for name in ('gt_instances', 'ignored_instances', 'left_out')
         )
-        points = self._points(batch.patch_size, samples[0].gt_instances.bboxes)
-        return assign_targets(self, points, objects, regions, left_out)
+        boxes = samples[0].gt_instances.bboxes
+        points = self._points(batch.patch_size, boxes.cpu())
+        return assign_targets(self, points, objects, regions, left_out, boxes.device)
 
     def patch_losses(
         self,
