@@ -14,11 +14,10 @@ from torch import Tensor
 
 from mmpatch.models.norms import without_statistics
 from mmpatch.patching import Storage
-from mmpatch.utils.memory import PeakMeter, format_size, release_unused
+from mmpatch.utils.memory import PeakMeter, format_size, is_out_of_memory, release_unused
 
 from .gradients.encoding import RandomState
 from .gradients.passes import Passes
-from .gradients.retry import is_out_of_memory
 from .gradients.strategy import GradientStrategy
 from .gradients.workload import Workload
 

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from mmpatch.engine.gradients import ExactGradient, SampledGradient, Workload, workload
 from mmpatch.engine.gradients.encoding import Encoding
-from mmpatch.engine.gradients.retry import is_out_of_memory
 from mmpatch.models.norms import without_statistics
 from mmpatch.patching import ChunkOrder, Latent, PatchStore
 from mmpatch.testing.tasks import TASKS, Task, passes_of, with_sizes
 from mmpatch.testing.tiny_detector import gradients
+from mmpatch.utils.memory import is_out_of_memory
 
 VARIANTS = [
     pytest.param(task, variant, id=f'{task}-{i}')

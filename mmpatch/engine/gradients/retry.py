@@ -6,26 +6,15 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import torch
 from mmengine.logging import print_log
 from torch import nn
 
-from mmpatch.utils.memory import release_unused
+from mmpatch.utils.memory import is_out_of_memory, release_unused
 
 from .encoding import RandomState
 from .workload import Workload
 
 T = TypeVar('T')
-
-#: How a GPU's driver and libraries, and the host's allocator, say that memory has run out.
-OUT_OF_MEMORY = (
-    'out of memory',
-    'CUDNN_STATUS_ALLOC_FAILED',
-    'CUBLAS_STATUS_ALLOC_FAILED',
-    'CUSPARSE_STATUS_ALLOC_FAILED',
-    "can't allocate memory",
-    'not enough memory',
-)
 
 
 def with_less_work(
@@ -86,10 +75,3 @@ def _attempt(run: Callable[[Workload], T], work: Workload) -> tuple[T | None, st
         if not is_out_of_memory(error):
             raise
         return None, str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an exception says that a GPU or the host ran out of memory."""
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    return any(text in str(error) for text in OUT_OF_MEMORY)

@@ -34,7 +34,7 @@ class PatchDetector(BasePatchDetector):
             :class:`mmdet.models.SingleStageDetector`.
         bbox_head: :class:`mmpatch.PatchFCOSHead`, or another head that offers its methods.
         global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
-        patch_size, halo, test_halo, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, test_halo, blend, chunk_size, frozen, norm_eval, channels_last, compile, small_images:
             See :class:`PatchModelMixin`.
 
     Raises:

@@ -47,7 +47,7 @@ class PatchStitchedDetector(BasePatchDetector):
         aggregator: Settings of the aggregator besides ``channels``, used with ``fuse``;
             :class:`ConvAggregator` without ReLU by default.
         global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
-        patch_size, halo, test_halo, stride, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, test_halo, stride, blend, chunk_size, frozen, norm_eval, channels_last, compile, small_images:
             See :class:`PatchModelMixin`.
     """
 
