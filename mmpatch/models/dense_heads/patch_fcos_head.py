@@ -208,18 +208,18 @@ class PatchFCOSHead(LargeImageFCOSHead):
 
         Args:
             batch: The batch.
-            samples: Data samples of the B images, with what their patches learn.
+            samples: Data samples of the B images, on the host, with what their patches learn.
             large: Data samples of the B global patches, with what these learn; none if they learn
                 nothing of their own. See :class:`FrameSplit` for both.
         """
         objects, regions, left_out = (
-            instances_by_patch(batch, [s.get(name, InstanceData()).cpu() for s in samples])
-            + [s.get(name, InstanceData()).cpu() for s in large]
+            instances_by_patch(batch, [s.get(name, InstanceData()) for s in samples])
+            + [s.get(name, InstanceData()) for s in large]
             for name in ('gt_instances', 'ignored_instances', 'left_out')
         )
-        boxes = samples[0].gt_instances.bboxes
-        points = self._points(batch.patch_size, boxes.cpu())
-        return assign_targets(self, points, objects, regions, left_out, boxes.device)
+        points = self._points(batch.patch_size, samples[0].gt_instances.bboxes)
+        device = self.conv_cls.weight.device
+        return assign_targets(self, points, objects, regions, left_out, device)
 
     def patch_losses(
         self,

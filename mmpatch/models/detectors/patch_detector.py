@@ -111,7 +111,8 @@ class PatchDetector(BasePatchDetector):
 
     def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch[FCOSTargets]:
         """Cut the images (C, H, W) of a training batch and assign its labels to points."""
-        batch, local, large = self.cut_frames(inputs, data_samples)
+        on_host = [sample.cpu() for sample in data_samples]  # the targets are moved, once
+        batch, local, large = self.cut_frames(inputs, on_host)
         return batch.with_targets(self.bbox_head.prepare(batch, local, large))
 
     def for_iteration(
