@@ -52,6 +52,7 @@ class Cell:
         small_side: Side of the image for ``'downsampled'`` [px].
         chunk_size: Patches that go through theta1 at once. 0: the config's without gradient; with
             gradient one in the exact gradient, all sampled ones.
+        graphs: Patches whose graphs are kept; see :class:`mmpatch.engine.gradients.ExactGradient`.
         device: ``'cpu'`` or ``'cuda'``.
         amp: ``'bfloat16'``, ``'float16'`` or empty.
         latent_device: Where Z lives; empty: where theta1 runs.
@@ -70,6 +71,7 @@ class Cell:
     inner_iterations: int = 2
     small_side: int = 1024
     chunk_size: int = 0
+    graphs: int = 0
     device: str = 'cpu'
     amp: str = ''
     latent_device: str = ''
@@ -190,17 +192,18 @@ def _patch_step(cell: Cell, base: dict[str, Any], monitor: Monitor) -> Step:
     model: Any = build(cell.cfg(base)).to(cell.device)
     latent = dict(device=cell.latent_device or None)
     chunk = cell.chunk_size or (1 if cell.method == 'exact' else None)
-    gradient = build_gradient(dict(type=cell.method, chunk_size=chunk, latent=latent))
+    gradient = build_gradient(
+        dict(type=cell.method, chunk_size=chunk, graphs=cell.graphs, latent=latent)
+    )
     model.chunk_size = cell.chunk_size or model.chunk_size
     schedule = PatchSchedule(cell.sampling_rate, cell.inner_iterations)
     draw = partial(PatchSampler(0).draw, schedule=schedule, epoch=0, iteration=0)
     stepper = Stepper(_optimizer(model, cell))
 
     def step(image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
-        monitor.times.clear()
         data = dict(inputs=[image], data_samples=[sample])
         losses = train_batch(model, data, gradient, draw, stepper, monitor)
-        return float(losses['loss']), dict(monitor.times)
+        return float(losses['loss']), monitor.take_times()
 
     return step
 

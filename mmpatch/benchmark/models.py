@@ -45,6 +45,7 @@ PATCH_SETTINGS = (
     'frozen',
     'norm_eval',
     'channels_last',
+    'compile',
     'small_images',
     'latent_channels',
     'latent_stride',

@@ -56,12 +56,15 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
     order = list(METHODS)
     rows = []
     for result in sorted(
-        results, key=lambda r: (r.cell.model, r.cell.side, order.index(r.cell.method))
+        results,
+        key=lambda r: (r.cell.model, r.cell.side, order.index(r.cell.method), r.cell.graphs),
     ):
         cell = result.cell
         name = METHODS[cell.method]
         if cell.method == 'downsampled':
             name += f' to {cell.small_side}'
+        if cell.graphs:
+            name += f', {cell.graphs} graphs'
         size = f'{cell.side} x {cell.rows * cell.patch_size or cell.side}'
         start = [LABELS[cell.model], name, size]
         if result.seconds is None:
@@ -111,6 +114,7 @@ def plot(results: Sequence[Result], out: Path) -> None:
     figure = Figure(figsize=(11, 5.6), layout='constrained')
     memory, time = figure.subplots(1, 2)
     sides = sorted({r.cell.side for r in results})
+    results = [r for r in results if not r.cell.graphs]  # one point a method and side
     models = sorted({r.cell.model for r in results})
     methods = [m for m in METHODS if any(r.cell.method == m for r in results)]
     for model, method in itertools.product(models, methods):

@@ -1,10 +1,12 @@
-"""Choosing how many patches go through theta1 at once, so that a memory budget is kept."""
+"""Choosing how many patches are in memory with their graphs, so that a memory budget is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from mmengine.dist import get_world_size
@@ -12,15 +14,15 @@ from torch import Tensor
 
 from mmpatch.models.norms import without_statistics
 from mmpatch.patching import Storage
-from mmpatch.utils.memory import PeakMeter, format_size, release_unused
+from mmpatch.utils.memory import PeakMeter, format_size, is_out_of_memory, release_unused
 
 from .gradients.encoding import RandomState
 from .gradients.passes import Passes
-from .gradients.retry import is_out_of_memory
 from .gradients.strategy import GradientStrategy
+from .gradients.workload import Workload
 
-#: No larger chunk is tried; more patches at once do not make a step faster.
-MOST = 64
+#: Numbers of graphs that are tried, each smaller than the one before, until one fits.
+TRIES = 4
 #: Memory of a forward and backward pass over the memory that autograd keeps for it.
 WORKSPACE = 1.25
 #: Share of what a rehearsal adds that real steps may take on top: allocators fragment.
@@ -32,18 +34,20 @@ class MemoryPlan:
     """How a training keeps its budget.
 
     Attributes:
-        chunk_size: Patches with gradient at once.
+        work: Patches in memory with their graphs.
         storage: Where Z lives.
         budget: Memory that may be used [bytes].
         peak: Expected peak [bytes].
         components: Bytes per component of the peak.
     """
 
-    chunk_size: int
+    work: Workload
     storage: Storage
     budget: int
     peak: int
     components: dict[str, int]
+    once: float = 0.0
+    saved: float = 0.0
 
     def table(self) -> str:
         """The plan as a table for the terminal."""
@@ -51,7 +55,12 @@ class MemoryPlan:
         width = max(map(len, rows))
         lines = [f'  {name:<{width}}  {format_size(size):>10}' for name, size in rows.items()]
         where = self.storage.device or 'where theta1 runs'
-        lines.append(f'  {self.chunk_size} patch(es) with gradient at a time, Z {where}')
+        lines.append(f'  {self.work}, Z {where}')
+        if self.once:
+            lines.append(
+                f'  {self.once:.0%} of the patches are encoded once, not twice; this saves about '
+                f'{self.saved:.0%} of the time'
+            )
         return '\n'.join(lines)
 
 
@@ -62,11 +71,12 @@ class BudgetError(ValueError):
 def plan_memory(
     passes: Passes, draws: Sequence[Tensor], gradient: GradientStrategy, budget: int
 ) -> MemoryPlan:
-    """Find a chunk size with which training on a batch stays within a budget.
+    """Find how many patches training on a batch can hold within a budget.
 
-    The gradient of the batch is rehearsed with one patch at a time, then with two, four and so on,
-    as long as the next one is expected to fit. Gradients, statistics and random states are
-    afterwards what they were before.
+    The gradient of the batch is rehearsed with one patch at a time, then with two, four and so on up
+    to the model's ``chunk_size``, as long as the next one is expected to fit. Memory that is left
+    keeps graphs of more patches, which then are not encoded twice. Gradients, statistics and random
+    states are afterwards what they were before.
 
     Args:
         passes: A batch of the largest images.
@@ -103,11 +113,11 @@ def apply_plan(plan: MemoryPlan, passes: Passes, gradient: GradientStrategy) -> 
     """Let a strategy and a model work as planned.
 
     On a GPU the allocator refuses more than the budget from then on. Where a batch needs more than
-    the rehearsal did, its step is repeated with a smaller chunk.
+    the rehearsal did, its step is repeated with fewer patches.
     """
-    gradient.chunk_size = plan.chunk_size
+    gradient.work = plan.work
     gradient.storage = plan.storage
-    passes.model.chunk_size = min(passes.model.chunk_size, plan.chunk_size)
+    passes.model.chunk_size = min(passes.model.chunk_size, plan.work.chunk_size)
     device = passes.stepper.parameters[0].device
     if device.type == 'cuda':
         total = torch.cuda.get_device_properties(device).total_memory
@@ -121,26 +131,68 @@ def _largest_that_fits(
     storage: Storage,
     budget: int,
 ) -> MemoryPlan:
-    """The plan with the largest chunk that fits, or with one patch if none does."""
-    most = min(MOST, _patches_with_gradient(passes, draws, gradient))
-    # the first rehearsal also pays for what libraries allocate once
-    plan = _rehearse(passes, draws, gradient, storage, budget, 1)
-    plan = _rehearse(passes, draws, gradient, storage, budget, 1)
-    while plan.chunk_size < most:
-        chunk_size = min(2 * plan.chunk_size, most)
-        expected = _expected_growth(passes, plan.chunk_size, chunk_size, most)
+    """The plan with the most patches that fit, or with one patch if none does."""
+    rehearse = partial(_rehearse, passes, draws, gradient, storage, budget)
+    rehearse(Workload(1))  # pays for what libraries allocate once
+    plan = rehearse(Workload(1))
+    all_patches = _patches_with_gradient(passes, draws, gradient)
+    most = min(passes.model.chunk_size, all_patches)
+    while (chunk_size := plan.work.chunk_size) < most:
+        larger = min(2 * chunk_size, most)
+        expected = _expected_growth(passes, chunk_size, larger, all_patches)
         if plan.peak + expected > budget:
             break
-        try:
-            larger = _rehearse(passes, draws, gradient, storage, budget, chunk_size)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
+        next_plan = _unless_refused(rehearse, Workload(larger))
+        if next_plan is None or next_plan.peak > budget:
             break
-        if larger.peak > budget:
+        plan = next_plan
+    if plan.work.chunk_size == all_patches:
+        return plan
+    waiting = gradient.waiting(passes, draws, plan.work.chunk_size)
+    return _with_graphs(plan, passes, waiting, rehearse)
+
+
+def _with_graphs(
+    plan: MemoryPlan,
+    passes: Passes,
+    waiting: int,
+    rehearse: Callable[[Workload], MemoryPlan],
+) -> MemoryPlan:
+    """The plan that keeps as many graphs as fit beside another plan, just rehearsed.
+
+    Args:
+        plan: The other plan.
+        passes: The batch.
+        waiting: Patches between their encoding and their backward pass.
+        rehearse: Gives the plan for a workload.
+    """
+    images = passes.batch.num_images if passes.model.global_patch else 0
+    size = _graph_size(passes, plan.work.chunk_size)
+    times = passes.monitor.take_times()
+    graphs = min(waiting + images, int((plan.budget - plan.peak) / size))
+    for _ in range(TRIES):
+        if graphs < plan.work.chunk_size:
             break
-        plan = larger
+        larger = _unless_refused(rehearse, replace(plan.work, graphs=graphs))
+        if larger is not None and larger.peak <= plan.budget:
+            once = min(graphs, waiting) / waiting
+            saved = once * times['encode'] / sum(times.values())
+            return replace(larger, once=once, saved=saved)
+        excess = 0 if larger is None else larger.peak - plan.budget
+        graphs -= max(math.ceil(excess / size), graphs // 8, 1)
     return plan
+
+
+def _unless_refused(
+    rehearse: Callable[[Workload], MemoryPlan], work: Workload
+) -> MemoryPlan | None:
+    """The plan for a workload; None where the device has not enough memory for it."""
+    try:
+        return rehearse(work)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
 
 
 def _rehearse(
@@ -149,18 +201,19 @@ def _rehearse(
     gradient: GradientStrategy,
     storage: Storage,
     budget: int,
-    chunk_size: int,
+    work: Workload,
 ) -> MemoryPlan:
-    """Measure the gradient with some chunk size, and add what a rehearsal does not show."""
+    """Measure the gradient with some patches in memory, and add what a rehearsal does not show."""
     parameters = passes.stepper.parameters
     device = parameters[0].device
     configured, gradient.storage = gradient.storage, storage
     fill_size = passes.model.chunk_size
-    passes.model.chunk_size = min(fill_size, chunk_size)
+    passes.model.chunk_size = min(fill_size, work.chunk_size)
     passes.monitor.memory.clear()
+    passes.monitor.take_times()
     try:
         with _nothing_lasting(passes), PeakMeter(device) as meter:
-            gradient.rehearse(passes, draws, chunk_size)
+            gradient.rehearse(passes, draws, work)
     finally:
         gradient.storage, passes.model.chunk_size = configured, fill_size
     later = _later_memory(passes)
@@ -170,7 +223,7 @@ def _rehearse(
         **later,
         'margin': int(MARGIN * meter.growth),
     }
-    return MemoryPlan(chunk_size, storage, budget, sum(components.values()), components)
+    return MemoryPlan(work, storage, budget, sum(components.values()), components)
 
 
 def _later_memory(passes: Passes) -> dict[str, int]:
@@ -219,7 +272,7 @@ def _expected_growth(passes: Passes, chunk_size: int, larger: int, all_patches: 
     are kept, and so are the graphs of the global patches and of theta2.
     """
     memory = passes.monitor.memory
-    theta1 = memory['theta1'] / chunk_size
+    theta1 = _graph_size(passes, chunk_size) / WORKSPACE
     theta2 = memory['theta2'] / chunk_size
     if passes.model.loss_scope == 'image':
         theta2 = 0  # it sees the whole image, whatever the chunk
@@ -228,6 +281,11 @@ def _expected_growth(passes: Passes, chunk_size: int, larger: int, all_patches: 
         images = passes.batch.num_images if passes.model.global_patch else 0
         growth += images * theta1 + larger * min(theta1, theta2)
     return int(WORKSPACE * growth)
+
+
+def _graph_size(passes: Passes, chunk_size: int) -> float:
+    """Memory of theta1's graph of a patch, by the chunk just rehearsed [bytes]."""
+    return WORKSPACE * passes.monitor.memory['theta1'] / chunk_size
 
 
 @contextmanager

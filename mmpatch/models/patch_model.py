@@ -13,6 +13,7 @@ from torch import Tensor
 from mmpatch.patching import Features, Latent, PatchBatch, Pixels
 from mmpatch.patching.sweep import blended_sweep, sweep
 
+from .compiled import Compiled
 from .norms import fix_norms, freeze
 from .protocol import LossRegion, LossScope, Sums
 
@@ -43,6 +44,8 @@ class PatchModelMixin:
         channels_last: Keep weights and patches in channels-last order, which depthwise and small
             convolutions prefer on CPUs and half precision on GPUs. Never changes the result by
             more than rounding.
+        compile: Run theta1 through ``torch.compile``; a dict sets its options, such as
+            ``dict(mode='reduce-overhead')``. A model that cannot be compiled goes on without, and says so.
         small_images: What to do in training with an image smaller than one patch: ``'error'`` or
             ``'pad'``. Prediction always pads.
     """
@@ -67,6 +70,7 @@ class PatchModelMixin:
         frozen: Sequence[str] = (),
         norm_eval: bool = False,
         channels_last: bool = False,
+        compile: bool | dict[str, Any] = False,
         small_images: str = 'error',
         **kwargs: Any,
     ) -> None:
@@ -97,6 +101,11 @@ class PatchModelMixin:
         freeze(self, frozen)  # type: ignore[arg-type]
         self.small_images = small_images
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self._compiled: Compiled | None = None
+        if compile is not False:
+            options = {} if compile is True else compile
+            # of the class, so that copies of the model do not run the weights of this one
+            self._compiled = Compiled(type(self).extract_patches, **options)
         if channels_last:
             self.to(memory_format=torch.channels_last)  # type: ignore[attr-defined]
 
@@ -110,6 +119,13 @@ class PatchModelMixin:
     def extract_patches(self, patches: Tensor) -> Features:
         """theta1 of the task on windows of any side, (K, C, side, side) -> a map a level."""
         raise NotImplementedError
+
+    def theta1(self, patches: Tensor) -> Features:
+        """:meth:`extract_patches`, compiled if that is set."""
+        if self._compiled is None:
+            return self.extract_patches(patches)
+        features: Features = self._compiled(self, patches)
+        return features
 
     def encode(self, batch: PatchBatch[object], indices: Tensor) -> Features:
         """theta1 on the windows of patches, cut to the patches' own cells.
@@ -137,7 +153,7 @@ class PatchModelMixin:
         """
         if not self.global_patch or self.halo:
             return self.encode(batch, indices), self.encode_global(batch)
-        together = self.extract_patches(torch.cat([batch.read(indices), batch.read_global()]))
+        together = self.theta1(torch.cat([batch.read(indices), batch.read_global()]))
         count = len(indices)
         local = self.local_features(batch, indices, tuple(level[:count] for level in together))
         return local, self.global_features(tuple(level[count:] for level in together))
@@ -146,7 +162,7 @@ class PatchModelMixin:
         """theta1 on the global patches -> (B, D_l, g_l, g_l) a level; None without them."""
         if not self.global_patch:
             return None
-        return self.global_features(self.extract_patches(batch.read_global()))
+        return self.global_features(self.theta1(batch.read_global()))
 
     def local_features(
         self, batch: PatchBatch[object], indices: Tensor, features: Features
@@ -247,7 +263,7 @@ class PatchModelMixin:
 
     def _encode_windows(self, batch: PatchBatch[object], indices: Tensor) -> Features:
         """theta1 on patches with their halo, which is not cut off."""
-        return self.extract_patches(batch.read(indices))
+        return self.theta1(batch.read(indices))
 
     def existing_patches(self, images: Sequence[Pixels]) -> Sequence[Tensor] | None:
         """Which patches of each image are encoded at all, (N_b,) bool each; None: all."""

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmpatch.utils.devices import moved
+
 from .batch import PatchBatch
 
 
@@ -37,7 +39,8 @@ def global_windows(
         for axis, (count, scale) in enumerate(zip(cells, grid.global_scale)):
             centres = torch.arange(-radius, count + radius, dtype=torch.float64) + 0.5
             pixels = batch.origins[chosen, axis, None] + centres * (batch.patch_size / count)
-            axes.append(pixels * scale / batch.patch_size * 2 - 1)
+            places = pixels * scale / batch.patch_size * 2 - 1
+            axes.append(moved(places.to(feature.dtype), feature.device))
         ys, xs = axes
         places = torch.stack(
             (
@@ -45,7 +48,7 @@ def global_windows(
                 ys[:, :, None].expand(-1, -1, xs.shape[1]),
             ),
             dim=-1,
-        ).to(feature)
+        )
         sampled = F.grid_sample(
             feature[image : image + 1],
             places.reshape(1, -1, places.shape[2], 2),
@@ -54,4 +57,7 @@ def global_windows(
             align_corners=False,
         )
         out.append(sampled[0].unflatten(1, (len(chosen), -1)).transpose(0, 1))
-    return torch.cat(out)[images.argsort(stable=True).argsort()] if len(out) > 1 else out[0]
+    if len(out) == 1:
+        return out[0]
+    order = images.argsort(stable=True).argsort()
+    return torch.cat(out).index_select(0, moved(order, feature.device))

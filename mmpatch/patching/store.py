@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from mmpatch.utils.devices import moved
 from mmpatch.utils.memory import available_memory
 
 #: Feature maps of some patches, one tensor (patches, D_l, h_l, w_l) a level.
 Features = tuple[Tensor, ...]
-
-ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,19 @@ class Storage:
 
 
 class PatchStore:
-    """Feature maps of patches in numbered slots.
+    """Feature maps of patches in numbered slots, in channels-last order.
+
+    A cell is one run of D numbers in memory, so a window over several patches is one gather of cells.
+    One more slot, the *blank* one, stands for patches without a slot: what is read there is zero, or
+    never used.
 
     Args:
-        slots: Slot of every patch, -1 if it has none; (A,) int64.
+        slots: Slot of every patch, -1 if it has none; (A,) int64, on the host.
         like: Features of any patches as theta1 gives them; what is read has their device and type.
         storage: Where the maps are kept.
 
     Attributes:
-        levels: One tensor (slots, D_l, h_l, w_l) a level, without gradient.
+        maps: One tensor (slots + 1, h_l, w_l, D_l) a level.
 
     Raises:
         ValueError: If they do not fit into the memory of the host.
@@ -90,35 +94,113 @@ class PatchStore:
                     "keep them in half precision (latent=dict(dtype='bfloat16') of the gradient), "
                     "or train with gradient='exact', which remembers two rows of patches"
                 )
-        self.levels = [storage.zeros((room, *f.shape[1:]), f) for f in like]
+        self.maps = [storage.zeros((room + 1, *f.shape[2:], f.shape[1]), f) for f in like]
         self._like = [f.detach().new_empty(0) for f in like]
+
+    @classmethod
+    def of_live(cls, features: Features) -> PatchStore:
+        """A store of features (A, D_l, h_l, w_l) of all patches with their graph."""
+        store = cls.__new__(cls)
+        store.slots = torch.arange(len(features[0]))
+        store.maps = [
+            torch.cat((f, f.new_zeros(1, *f.shape[1:]))).permute(0, 2, 3, 1).contiguous()
+            for f in features
+        ]
+        store._like = [f.detach().new_empty(0) for f in features]
+        return store
+
+    @property
+    def levels(self) -> list[Tensor]:
+        """Views (slots, D_l, h_l, w_l) of the maps, without the blank slot."""
+        return [maps[:-1].permute(0, 3, 1, 2) for maps in self.maps]
 
     @property
     def nbytes(self) -> int:
         """Memory of all slots [bytes]."""
-        return sum(level.nbytes for level in self.levels)
+        return sum(maps.nbytes for maps in self.maps)
 
-    def has(self, indices: Tensor) -> Tensor:
-        """Which patches (S,) have a slot; patch -1 has none."""
-        return (indices >= 0) & (self.slots[indices] >= 0)
+    def places(self, indices: Tensor) -> Tensor:
+        """Slots of patches of any shape, the blank one for -1 and for those without; where maps are."""
+        slots = self.slots[indices.clamp(min=0)].masked_fill(indices < 0, -1)
+        blank = len(self.maps[0]) - 1
+        return moved(slots.masked_fill(slots < 0, blank), self.maps[0].device)
 
-    def set(self, indices: Tensor, features: Features | float) -> None:
-        """Overwrite the maps of patches (K,) by features (K, D_l, h_l, w_l) or by a number."""
-        for i, level in enumerate(self.levels):
-            slots = self.slots[indices].to(level.device)
-            if isinstance(features, tuple):
-                level[slots] = features[i].detach().to(level)
-            else:
-                level[slots] = features
+    def set(self, slots: Tensor, features: Features) -> None:
+        """Overwrite the maps of some slots (K,) by features (K, D_l, h_l, w_l)."""
+        for maps, feature in zip(self.maps, features):
+            maps.index_copy_(0, slots, feature.detach().permute(0, 2, 3, 1).to(maps))
 
-    def add(self, level: int, indices: Tensor, rows: slice, cols: slice, values: Tensor) -> None:
-        """Add ``values`` (S, D, ., .) to a part of the maps of patches that all have slots."""
-        maps = self.levels[level]
-        slots = self.slots[indices].to(maps.device)
-        maps[:, :, rows, cols].index_add_(0, slots, values.to(maps))
+    def clear(self, slots: Tensor) -> None:
+        """Overwrite the maps of some slots (K,) by zeros."""
+        for maps in self.maps:
+            maps.index_fill_(0, slots, 0)
 
-    def get(self, level: int, indices: Tensor, rows: slice = ALL, cols: slice = ALL) -> Tensor:
-        """A part (S, D, ., .) of the maps of patches; any values where a patch has no slot."""
-        maps = self.levels[level]
-        slots = self.slots[indices.clamp(min=0)].clamp(min=0).to(maps.device)
-        return maps[:, :, rows, cols][slots].to(self._like[level])
+    def get(self, level: int, slots: Tensor) -> Tensor:
+        """The maps (K, D, h, w) of some slots (K,)."""
+        maps = self.maps[level].index_select(0, slots)
+        return maps.permute(0, 3, 1, 2).to(self._like[level])
+
+    def gather(self, level: int, near: Tensor, radius: int) -> Tensor:
+        """Maps with a margin of their neighbours' cells.
+
+        Args:
+            level: Number of the feature level.
+            near: Slots of patches and their 3 x 3 neighbours, (S, 9).
+            radius: Margin r [cells].
+
+        Returns:
+            (S, D, h + 2r, w + 2r).
+        """
+        if radius == 0:
+            return self.get(level, near[:, 4])
+        maps = self.maps[level]
+        _, h, w, channels = maps.shape
+        cells = maps.reshape(-1, channels).index_select(0, self._cells(level, near, radius))
+        windows = cells.view(len(near), h + 2 * radius, w + 2 * radius, channels)
+        return windows.permute(0, 3, 1, 2).to(self._like[level])
+
+    def scatter(self, level: int, near: Tensor, radius: int, values: Tensor) -> None:
+        """Add to the maps what :meth:`gather` would read; its adjoint.
+
+        Args:
+            level: Number of the feature level.
+            near: Slots of patches and their 3 x 3 neighbours, (S, 9).
+            radius: Margin r [cells].
+            values: (S, D, h + 2r, w + 2r).
+        """
+        maps = self.maps[level]
+        values = values.permute(0, 2, 3, 1).to(maps)
+        if radius == 0:
+            maps.index_add_(0, near[:, 4], values)
+            return
+        channels = maps.shape[3]
+        cells = self._cells(level, near, radius)
+        maps.view(-1, channels).index_add_(0, cells, values.reshape(-1, channels))
+
+    def _cells(self, level: int, near: Tensor, radius: int) -> Tensor:
+        """Numbers of the cells of S windows among all cells of a level, (S * cells,)."""
+        h, w = self.maps[level].shape[1:3]
+        patch, cell = window_cells(h, w, radius, near.device)
+        return (near.index_select(1, patch) * (h * w) + cell).flatten()
+
+
+@lru_cache(maxsize=64)
+def window_cells(h: int, w: int, radius: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Where the cells of a window lie, row by row.
+
+    Args:
+        h: Rows of cells of a patch.
+        w: Columns.
+        radius: Margin r of the window [cells], at most h and w.
+        device: Where the answer is needed.
+
+    Returns:
+        Number of the patch among the 3 x 3 neighbours, and number of the cell in it; (cells,) int64.
+    """
+    rows, cols = (torch.arange(-radius, length + radius) for length in (h, w))
+    row_of, col_of = (
+        torch.div(at, length, rounding_mode='floor') + 1 for at, length in ((rows, h), (cols, w))
+    )
+    patch = row_of[:, None] * 3 + col_of
+    cell = (rows % h)[:, None] * w + cols % w
+    return moved(patch.flatten(), device), moved(cell.flatten(), device)

@@ -190,3 +190,21 @@ class SavedTensors:
             self._seen.add(storage._cdata)
             self.nbytes += storage.nbytes()
         return tensor
+
+
+#: How a GPU's driver and libraries, and the host's allocator, say that memory has run out.
+OUT_OF_MEMORY = (
+    'out of memory',
+    'CUDNN_STATUS_ALLOC_FAILED',
+    'CUBLAS_STATUS_ALLOC_FAILED',
+    'CUSPARSE_STATUS_ALLOC_FAILED',
+    "can't allocate memory",
+    'not enough memory',
+)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an exception says that a GPU or the host ran out of memory."""
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    return any(text in str(error) for text in OUT_OF_MEMORY)

@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmpatch.engine.gradients import ExactGradient, SampledGradient
-from mmpatch.engine.gradients.retry import is_out_of_memory
+from mmpatch.engine.gradients import ExactGradient, SampledGradient, Workload, workload
+from mmpatch.engine.gradients.encoding import Encoding
 from mmpatch.models.norms import without_statistics
 from mmpatch.patching import ChunkOrder, Latent, PatchStore
 from mmpatch.testing.tasks import TASKS, Task, passes_of, with_sizes
 from mmpatch.testing.tiny_detector import gradients
+from mmpatch.utils.memory import is_out_of_memory
 
 VARIANTS = [
     pytest.param(task, variant, id=f'{task}-{i}')
@@ -72,6 +73,85 @@ def test_exact_is_plain_autograd(task: Task, variant: dict[str, Any], chunk: int
     assert_equal(found, expected)
     for name, value in expected_losses.items():
         torch.testing.assert_close(logged[name], value, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize(('task', 'variant'), VARIANTS)
+@pytest.mark.parametrize(('chunk', 'graphs'), [(1, 1), (1, 5), (2, 3), (1, 100)])
+def test_kept_graphs_change_nothing(
+    task: Task, variant: dict[str, Any], chunk: int, graphs: int
+) -> None:
+    model = task.build(**variant)
+    expected_losses, expected = autograd(task, model)
+    logged, found = run(ExactGradient(chunk, graphs), task, model)
+    assert_equal(found, expected)
+    for name, value in expected_losses.items():
+        torch.testing.assert_close(logged[name], value, rtol=1e-10, atol=0)
+
+
+class Watch:
+    """Counts calls of theta1, and the graphs that exist at a time."""
+
+    def __init__(self, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls, self.most, self.model = 0, 0, model
+        self.encodings: list[Encoding] = []
+        init, extract = Encoding.__init__, model.extract_patches
+
+        def noted(encoding: Encoding, *args: Any) -> None:
+            init(encoding, *args)
+            self.encodings.append(encoding)
+
+        def counted(patches: Tensor) -> Any:
+            self.calls += len(patches)
+            alive = sum(e._graph is not None for e in self.encodings)
+            self.most = max(self.most, alive + torch.is_grad_enabled())
+            return extract(patches)
+
+        monkeypatch.setattr(Encoding, '__init__', noted)
+        monkeypatch.setattr(model, 'extract_patches', counted)
+
+
+@pytest.mark.parametrize('task', TASKS, ids=str)
+@pytest.mark.parametrize('graphs', [0, 1, 3, 100])
+def test_patches_with_kept_graphs_are_encoded_once(
+    task: Task, graphs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: Any = task.build()
+    passes = passes_of(task, model, every=1_000)
+    strategy = ExactGradient(1, graphs)
+    watch = Watch(model, monkeypatch)
+    strategy(passes)
+    patches, images = passes.batch.num_patches, passes.batch.num_images
+    if graphs == 0:
+        assert watch.calls == 2 * (patches + images) and watch.most == 1
+    elif graphs == 100:
+        assert watch.calls == patches + images
+        assert watch.most <= strategy.waiting(passes, [], 1) + 1  # and one of both global patches
+    else:
+        assert 2 * images + patches < watch.calls <= 2 * (patches + images) - graphs
+        assert watch.most <= graphs + 1
+
+
+def test_more_graphs_than_there_is_use_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(workload, 'print_log', lambda text, **_: said.append(text))
+    for _ in range(2):
+        run(ExactGradient(1, 1234), TASKS[0], TASKS[0].build())
+    assert len(said) == 1 and said[0].startswith('graphs=1234 is more than there is use for')
+
+
+@pytest.mark.parametrize('task', TASKS, ids=str)
+@pytest.mark.parametrize(('graphs', 'twice'), [(0, 3), (2, 1), (3, 0)])
+def test_sampled_in_chunks_keeps_graphs_too(
+    task: Task, graphs: int, twice: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: Any = task.build(global_patch=False)
+    draws = [torch.tensor([1, 4, 5])]
+    _, expected = run(SampledGradient(), task, model, draws)
+    watch = Watch(model, monkeypatch)
+    _, found = run(SampledGradient(1, graphs), task, model, draws)
+    assert_equal(found, expected)
+    filled = passes_of(task, model).batch.num_patches
+    assert watch.calls == filled + 3 + twice and watch.most <= graphs + 1
 
 
 @pytest.mark.parametrize(('task', 'variant'), VARIANTS)
@@ -388,8 +468,29 @@ def test_out_of_memory_repeats_the_step_with_half_the_chunk(kind: Any, task: Tas
             limited = OutOfMemoryOnce(model, 2)
         strategy(passes, draws)
         results.append(gradients(model))
-    assert limited.failures == 1 and strategy.chunk_size == 2
+    assert limited.failures == 1 and strategy.work == Workload(2)
     assert_equal(results[1], results[0], tolerance=1e-9)
+
+
+def test_out_of_memory_lets_go_of_graphs_first() -> None:
+    task = TASKS[0]
+    model: Any = task.build()
+    _, expected = run(ExactGradient(), task, model)
+    strategy, encode = ExactGradient(1, 5), model.encode
+    calls = iter(range(1_000))
+
+    def limited(batch: Any, indices: Tensor) -> Any:
+        if torch.is_grad_enabled() and next(calls) == 3:
+            raise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate')
+        return encode(batch, indices)
+
+    model.encode = limited
+    _, found = run(strategy, task, model)
+    assert strategy.work == Workload(1, 2)
+    assert_equal(found, expected)
+    assert Workload(4, 1).smaller() == Workload(4)
+    assert Workload(4).smaller() == Workload(2)
+    assert Workload(1).smaller() is None
 
 
 @pytest.mark.parametrize('task', TASKS, ids=str)
@@ -425,6 +526,8 @@ def test_exact_refuses_batchnorm_in_training() -> None:
 def test_bad_settings(kind: Any) -> None:
     with pytest.raises(ValueError, match='chunk_size must be at least 1'):
         kind(chunk_size=0)
+    with pytest.raises(ValueError, match=r'graphs must be 0 .* got -1'):
+        kind(chunk_size=1, graphs=-1)
     with pytest.raises(ValueError, match='dtype must be a floating point type'):
         kind(latent=dict(dtype='int8'))
 
@@ -432,7 +535,8 @@ def test_bad_settings(kind: Any) -> None:
 def test_an_aggregator_that_breaks_the_contract() -> None:
     task = TASKS[0]
     model: Any = task.build(fuse=True)
-    model.bbox_head.aggregators[0].conv = nn.Conv2d(32, 8, 3, padding=1).double()
+    for half in ('conv_local', 'conv_global'):
+        setattr(model.bbox_head.aggregators[0], half, nn.Conv2d(16, 8, 3, padding=1).double())
     with pytest.raises(ValueError, match=r'ConvAggregator must return .*\(1, 16, 12, 12\).*\(1, 8'):
         run(ExactGradient(), task, model)
 
@@ -462,7 +566,7 @@ def test_what_theta1_keeps_is_counted(task: Task) -> None:
 def test_a_rehearsal_makes_no_step(kind: Any, task: Task) -> None:
     model: Any = task.build()
     passes = passes_of(task, model)
-    kind().rehearse(passes, [torch.tensor([0]), torch.tensor([1, 4, 5])], 2)
+    kind().rehearse(passes, [torch.tensor([0]), torch.tensor([1, 4, 5])], Workload(2))
     assert passes.stepper.accumulation.done == 0
     assert {'theta1', 'theta2', 'latent'} <= set(passes.monitor.memory)
 
@@ -478,7 +582,7 @@ def test_a_rehearsal_of_exact_fills_the_ring_and_ends(monkeypatch: pytest.Monkey
     model.encode = lambda batch, patches: (
         encoded.extend(patches.tolist()) or original(batch, patches)
     )
-    ExactGradient().rehearse(passes, [], 1)
+    ExactGradient().rehearse(passes, [], Workload(1))
     assert max(encoded) + 1 == ChunkOrder(passes.batch, 1).capacity < passes.batch.num_patches
     assert encoded.count(0) == 2  # the first patch was replayed
 

@@ -12,7 +12,7 @@ import torch
 from mmengine.runner import Runner
 
 from mmpatch.engine import memory_plan
-from mmpatch.engine.gradients import ExactGradient, SampledGradient
+from mmpatch.engine.gradients import ExactGradient, SampledGradient, Workload
 from mmpatch.engine.hooks.memory_hook import MemoryLimitError
 from mmpatch.engine.memory_plan import BudgetError, apply_plan, plan_memory
 from mmpatch.engine.stepper import Accumulation
@@ -73,7 +73,7 @@ class FixedMeter:
     """Memory of a rehearsal as if it had been measured: 1000 MiB idle, and more per patch."""
 
     per_patch = 100 * MIB
-    chunks: list[int] = []
+    tried: list[Workload] = []
 
     def __init__(self, device: torch.device) -> None:
         self.start = 1000 * MIB
@@ -82,27 +82,29 @@ class FixedMeter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.growth = self.per_patch * self.chunks[-1]
+        work = self.tried[-1]
+        self.growth = self.per_patch * (work.chunk_size + work.graphs)
 
 
 @pytest.fixture
 def fixed_meter(monkeypatch: pytest.MonkeyPatch) -> type[FixedMeter]:
     """Rehearsals run, but what they take is fixed, and so is what a larger chunk is expected to."""
     monkeypatch.setattr(memory_plan, 'PeakMeter', FixedMeter)
-    monkeypatch.setattr(FixedMeter, 'chunks', [])
+    monkeypatch.setattr(FixedMeter, 'tried', [])
     monkeypatch.setattr(
         memory_plan,
         '_expected_growth',
         lambda passes, chunk, larger, most: (larger - chunk) * FixedMeter.per_patch,
     )
+    monkeypatch.setattr(memory_plan, '_graph_size', lambda passes, chunk_size: FixedMeter.per_patch)
     for kind in (ExactGradient, SampledGradient):
         original = kind.rehearse
 
         def rehearse(
-            self: Any, passes: Any, draws: Any, chunk_size: int, original: Any = original
+            self: Any, passes: Any, draws: Any, work: Workload, original: Any = original
         ) -> None:
-            FixedMeter.chunks.append(chunk_size)
-            original(self, passes, draws, chunk_size)
+            FixedMeter.tried.append(work)
+            original(self, passes, draws, work)
 
         monkeypatch.setattr(kind, 'rehearse', rehearse)
     return FixedMeter
@@ -110,20 +112,26 @@ def fixed_meter(monkeypatch: pytest.MonkeyPatch) -> type[FixedMeter]:
 
 @pytest.mark.parametrize('task', TASKS, ids=str)
 @pytest.mark.parametrize(
-    ('budget', 'chunk'), [(1150, 1), (1250, 2), (1400, 2), (1500, 4), (1900, 8), (2600, 8)]
+    ('budget', 'chunk', 'graphs'),
+    [(1150, 1, 0), (1250, 2, 0), (1400, 2, 1), (1500, 4, 0), (1740, 4, 2), (9000, 4, 100)],
 )
-def test_the_chunk_is_doubled_as_long_as_it_fits(
-    fixed_meter: type[FixedMeter], task: Task, budget: int, chunk: int
+def test_chunks_come_first_and_then_graphs(
+    fixed_meter: type[FixedMeter], task: Task, budget: int, chunk: int, graphs: int
 ) -> None:
-    passes = passes_of(task, task.build())
+    model: Any = task.build()
+    model.chunk_size = 4
+    passes = passes_of(task, model)
     gradient = ExactGradient()
     plan = plan_memory(passes, [], gradient, budget * MIB)
-    assert plan.chunk_size == chunk and plan.peak <= budget * MIB
-    assert max(fixed_meter.chunks) == chunk  # nothing larger was tried, that alone takes memory
-    assert gradient.chunk_size == 1
+    most = gradient.waiting(passes, [], chunk) + passes.batch.num_images
+    graphs = min(graphs, most) if graphs >= chunk else 0  # less than a chunk keeps nothing
+    assert plan.work == Workload(chunk, graphs) and plan.peak <= budget * MIB
+    assert max(work.chunk_size + work.graphs for work in fixed_meter.tried) == chunk + graphs
+    assert gradient.work == Workload(1)
     apply_plan(plan, passes, gradient)
-    assert gradient.chunk_size == chunk and passes.model.chunk_size == min(chunk, 4)
+    assert gradient.work == plan.work and passes.model.chunk_size == chunk
     assert f'{chunk} patch(es) with gradient at a time' in plan.table()
+    assert ('are encoded once, not twice' in plan.table()) == (graphs > 0)
 
 
 @pytest.mark.parametrize('task', TASKS, ids=str)
@@ -132,7 +140,7 @@ def test_sampled_is_planned_with_the_largest_draw(
 ) -> None:
     draws = [torch.tensor([0, 1, 2]), torch.tensor([4, 5])]
     passes = passes_of(task, task.build())
-    assert plan_memory(passes, draws, SampledGradient(), 1900 * MIB).chunk_size == 3
+    assert plan_memory(passes, draws, SampledGradient(), 1900 * MIB).work == Workload(3)
 
 
 @pytest.mark.parametrize('task', TASKS, ids=str)
@@ -153,13 +161,14 @@ def test_a_device_that_refuses_a_larger_chunk(
     passes = passes_of(task, task.build())
     original = ExactGradient.rehearse
 
-    def rehearse(self: Any, passes: Any, draws: Any, chunk_size: int) -> None:
-        if chunk_size > 2:
+    def rehearse(self: Any, passes: Any, draws: Any, work: Workload) -> None:
+        if work.chunk_size + work.graphs > 5:
             raise RuntimeError('CUDA error: out of memory')
-        original(self, passes, draws, chunk_size)
+        original(self, passes, draws, work)
 
+    passes.model.chunk_size = 2
     monkeypatch.setattr(ExactGradient, 'rehearse', rehearse)
-    assert plan_memory(passes, [], ExactGradient(), 9000 * MIB).chunk_size == 2
+    assert plan_memory(passes, [], ExactGradient(), 9000 * MIB).work.chunk_size == 2
 
 
 @pytest.mark.parametrize('task', TASKS, ids=str)
@@ -178,7 +187,7 @@ def test_a_rehearsal_leaves_no_trace(task: Task, kind: Any) -> None:
     for parameter, grad in zip(model.parameters(), waiting):
         assert not parameter.requires_grad or torch.equal(parameter.grad, grad)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    assert plan.components['gradient of a batch'] >= 0 and plan.chunk_size > 1
+    assert plan.components['gradient of a batch'] >= 0 and plan.work.chunk_size > 1
 
 
 def test_memory_that_comes_later_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +215,7 @@ def test_training_with_a_budget_gives_the_same_weights(
     budget = run_training(
         work_dir=str(tmp_path / 'budget'), train_cfg__memory_budget='20GiB', **options
     )
-    assert budget.train_loop.gradient.chunk_size > 1
+    assert budget.train_loop.gradient.work.chunk_size > 1
     for name, value in plain.model.state_dict().items():
         torch.testing.assert_close(budget.model.state_dict()[name], value, rtol=1e-4, atol=1e-6)
     with pytest.raises(BudgetError, match='cannot be met'):

@@ -38,7 +38,7 @@ def test_windows_are_cut_out_of_the_stitched_map(radius: int) -> None:
     for level, maps in enumerate(latent.levels):
         h, w = maps.shape[-2:]
         got = latent.windows(level, chosen, radius)
-        inside = latent.inside(level, chosen, radius)
+        inside = latent.around(chosen).inside(level, radius)
         for window, mask, index in zip(got, inside, chosen.tolist()):
             image = int(batch.image_index[index])
             stitched = batch.grids[image].merge(maps[batch.of_image(image)], crop=False)

@@ -46,6 +46,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=0,
         help='patches with gradient at once; default: one in exact, all in sampled',
     )
+    parser.add_argument(
+        '--graphs', type=int, default=0, help='patches whose graphs are kept (exact, sampled)'
+    )
     parser.add_argument('--sampling-rate', type=float, default=0.125)
     parser.add_argument('--inner-iterations', type=int, default=2)
     parser.add_argument('--small-side', type=int, default=1024, help='side for downsampled [px]')
@@ -89,6 +92,7 @@ def main(argv: list[str] | None = None) -> None:
             inner_iterations=args.inner_iterations,
             small_side=args.small_side,
             chunk_size=args.chunk_size,
+            graphs=args.graphs,
             device=args.device,
             amp=args.amp,
             latent_device=args.latent_device,

@@ -5,6 +5,7 @@ from .exact import ExactGradient
 from .passes import Losses, Passes
 from .sampled import SampledGradient
 from .strategy import GradientStrategy
+from .workload import Workload
 
 __all__ = [
     'ExactGradient',
@@ -12,5 +13,6 @@ __all__ = [
     'Losses',
     'Passes',
     'SampledGradient',
+    'Workload',
     'build_gradient',
 ]

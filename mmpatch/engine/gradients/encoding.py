@@ -52,6 +52,10 @@ class Encoding:
         forward: Calls theta1 with gradient.
         random_state: The random state before the first call.
         graph: The features of the first call, if it kept its graph.
+        patches: Patches that were encoded.
+
+    Attributes:
+        kept: Patches whose graph was kept from the first call on.
     """
 
     def __init__(
@@ -59,10 +63,12 @@ class Encoding:
         forward: Callable[[], Features],
         random_state: RandomState,
         graph: Features | None = None,
+        patches: int = 0,
     ) -> None:
         self._forward = forward
         self._random_state = random_state
         self._graph = graph
+        self.kept = 0 if graph is None else patches
 
     def with_graph(self) -> Features:
         """The features with their graph, which is kept until :meth:`backward`."""

@@ -14,32 +14,35 @@ from mmpatch.registry import GRADIENTS
 
 from .orders import one_by_one, streamed, two_pass
 from .passes import Losses, Passes
-from .retry import with_smaller_chunks
+from .retry import with_less_work
+from .workload import Workload
 
 
 @GRADIENTS.register_module(name='exact')
 class ExactGradient:
     """The gradient that autograd would give with all patches in memory at once.
 
-    Every patch is encoded without graph, scored, and encoded again with graph. A batch of no more
-    patches than a chunk keeps its graphs and is encoded once. There is one inner iteration per
-    batch; sampling plays no part.
+    Every patch is encoded without graph, scored, and encoded again with graph. Those whose graphs are
+    kept are encoded once, and so are all of a batch of no more patches than a chunk. There is one
+    inner iteration per batch; sampling plays no part.
 
     Args:
         chunk_size: Patches that go through theta1 at once. Changes speed and memory, never the
             result (but for the random numbers of dropout).
+        graphs: Patches whose graphs are kept for their backward pass; memory that saves time. Detection
+            has use for those of about two rows of patches, other tasks for all.
         latent: Where features wait, the arguments of :class:`mmpatch.patching.Storage`.
 
     Raises:
-        ValueError: If the chunk size is below 1.
+        ValueError: If the chunk size is below 1, or the number of graphs below 0.
     """
 
     samples = False
 
-    def __init__(self, chunk_size: int = 1, latent: dict[str, Any] | None = None) -> None:
-        if chunk_size < 1:
-            raise ValueError(f'chunk_size must be at least 1 patch, got {chunk_size}')
-        self.chunk_size: int = chunk_size
+    def __init__(
+        self, chunk_size: int = 1, graphs: int = 0, latent: dict[str, Any] | None = None
+    ) -> None:
+        self.work = Workload(chunk_size, graphs)
         self.storage = Storage(**(latent or {}))
 
     def check(self, model: PatchModel[Any]) -> None:
@@ -67,25 +70,34 @@ class ExactGradient:
         Returns:
             Losses of the batch.
         """
-        losses, self.chunk_size = with_smaller_chunks(
-            passes.stepper.parameters,
-            self.chunk_size,
-            lambda chunk_size: self._gradient(passes, chunk_size),
+        losses, self.work = with_less_work(
+            passes.stepper.parameters, self.work, lambda work: self._gradient(passes, work)
         )
         passes.step(losses['loss'])
         return losses
 
-    def rehearse(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> None:
+    def rehearse(self, passes: Passes, draws: Sequence[Tensor], work: Workload) -> None:
         """Compute as much of the gradient as shows its highest memory, and make no step."""
-        last_chunk = -(-ChunkOrder(passes.batch, chunk_size).capacity // chunk_size)
-        self._gradient(passes, chunk_size, last_chunk)
+        last_chunk = -(-ChunkOrder(passes.batch, work.chunk_size).capacity // work.chunk_size)
+        self._gradient(passes, work, last_chunk)
 
-    def _gradient(self, passes: Passes, chunk_size: int, last_chunk: int | None = None) -> Losses:
+    def waiting(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> int:
+        """Patches between their encoding and their backward pass, at most."""
+        if self._streams(passes.model):
+            return ChunkOrder(passes.batch, chunk_size).capacity
+        return passes.batch.num_patches
+
+    def _gradient(self, passes: Passes, work: Workload, last_chunk: int | None = None) -> Losses:
         """The gradient, in the order that remembers the least."""
         model, batch = passes.model, passes.batch
-        if model.loss_scope == 'image' or (model.needs_sums and model.loss_scope == 'neighbours'):
-            latent = Latent(batch, storage=self.storage)
-            return two_pass(passes, latent, batch.all_patches, batch.all_patches, chunk_size)
-        if model.needs_sums:
-            return one_by_one(passes, self.storage, chunk_size)
-        return streamed(passes, self.storage, chunk_size, last_chunk)
+        if self._streams(model):
+            return streamed(passes, self.storage, work, last_chunk)
+        if model.needs_sums and model.loss_scope == 'patch':
+            return one_by_one(passes, self.storage, work)
+        latent = Latent(batch, storage=self.storage)
+        return two_pass(passes, latent, batch.all_patches, batch.all_patches, work)
+
+    @staticmethod
+    def _streams(model: PatchModel[Any]) -> bool:
+        """Whether a patch waits for no more than its neighbours."""
+        return not model.needs_sums and model.loss_scope != 'image'

@@ -2,7 +2,8 @@
 
 Z is a leaf between theta1 and theta2. Each order *encodes* patches (theta1 without graph), *scores*
 them (theta2, the loss, and backward to Z) and *replays* them (theta1 with graph, and backward from
-what Z collected). They differ in what the loss of a patch reads, so in how long Z must live.
+what Z collected). They differ in what the loss of a patch reads, so in how long Z must live. A patch
+whose graph is kept from its encoding on is not encoded again.
 """
 
 from __future__ import annotations
@@ -13,53 +14,56 @@ from mmpatch.patching import ChunkOrder, Latent, Storage
 
 from .encoding import Encoding, GlobalEncoding
 from .passes import Losses, Passes, total
+from .workload import GraphRoom, Workload
 
 
 def streamed(
-    passes: Passes, storage: Storage, chunk_size: int, last_chunk: int | None = None
+    passes: Passes, storage: Storage, work: Workload, last_chunk: int | None = None
 ) -> Losses:
     """For a loss that reads a patch and its neighbours: Z lives for about two rows of patches.
 
     Args:
         passes: The batch.
         storage: Where Z is kept.
-        chunk_size: Patches that go through theta1 at once. If it holds the whole batch, graphs are
-            kept and nothing is encoded twice.
+        work: Patches in memory with their graphs. Graphs wait for two rows as well; if there is room
+            for those of two rows, nothing is encoded twice.
         last_chunk: Stop after that many chunks, with an incomplete gradient; None: do all.
     """
-    order = ChunkOrder(passes.batch, chunk_size)
-    keep_graph = len(order.chunks) == 1
+    order = ChunkOrder(passes.batch, work.chunk_size)
     latent = Latent(passes.batch, order.capacity, storage)
     latent.collect_gradient()
-    global_patch = passes.encode_global(keep_graph)
+    room = _room(passes, work, order.capacity)
+    global_patch = passes.encode_global(room.take_global())
     encodings: dict[int, Encoding] = {}
     losses: list[Losses] = []
     for i, chunk in enumerate(order.chunks[:last_chunk]):
-        encodings[i] = passes.encode(latent, chunk, keep_graph)
+        encodings[i] = passes.encode(latent, chunk, room.take(len(chunk)))
         for j in order.completed(i):
             losses.append(passes.score(latent, global_patch, order.chunks[j]))
             for k in order.completed(j):
-                passes.replay(encodings.pop(k), latent, order.chunks[k])
+                passes.replay(encodings[k], latent, order.chunks[k])
+                room.give_back(encodings.pop(k))
     losses.append(passes.score_global(global_patch))
     global_patch.backward()
     return total(losses)
 
 
-def one_by_one(passes: Passes, storage: Storage, chunk_size: int) -> Losses:
+def one_by_one(passes: Passes, storage: Storage, work: Workload) -> Losses:
     """For a loss that reads a patch alone and sums over all patches: Z lives for a chunk.
 
     Args:
         passes: The batch.
         storage: Where Z is kept.
-        chunk_size: Patches that go through theta1 at once.
+        work: Patches in memory with their graphs.
     """
-    chunks = passes.batch.all_patches.split(chunk_size)
-    latent = Latent(passes.batch, chunk_size, storage)
+    chunks = passes.batch.all_patches.split(work.chunk_size)
+    latent = Latent(passes.batch, work.chunk_size, storage)
     latent.collect_gradient()
-    global_patch = passes.encode_global()
+    room = _room(passes, work, passes.batch.num_patches)
+    global_patch = passes.encode_global(room.take_global())
     encodings, parts = [], []
     for chunk in chunks:
-        encodings.append(passes.encode(latent, chunk))
+        encodings.append(passes.encode(latent, chunk, room.take(len(chunk))))
         parts.append(passes.sums(latent, global_patch, chunk))
     sums = passes.model.batch_sums(passes.batch, parts)
     losses = []
@@ -90,7 +94,7 @@ def two_pass(
     latent: Latent,
     patches: Tensor,
     scored: Tensor,
-    chunk_size: int,
+    work: Workload,
     weight: float = 1.0,
     global_weight: float = 1.0,
 ) -> Losses:
@@ -101,33 +105,34 @@ def two_pass(
         latent: Z; features of ``patches`` are written into it.
         patches: (K,) the patches that carry gradient through theta1.
         scored: (S,) the patches whose loss counts.
-        chunk_size: Patches that go through theta1 at once. If it holds all K, graphs are kept and
-            nothing is encoded twice; the global patches ride along in the same call.
+        work: Patches in memory with their graphs. If a chunk holds all K, nothing is encoded twice, and
+            the global patches ride along in the same call.
         weight: Factor of the patches' losses.
         global_weight: Factor of the global patches' own losses; with 0 they are not encoded.
     """
     model, batch = passes.model, passes.batch
-    chunks = patches.split(chunk_size)
+    chunks = patches.split(work.chunk_size)
     latent.collect_gradient(patches)
+    room = _room(passes, work, len(patches))
     global_patch, riders = GlobalEncoding(), None
-    if global_weight == 0:
-        encodings = [passes.encode(latent, chunk, len(chunks) == 1) for chunk in chunks]
-    elif len(chunks) == 1:
+    if len(chunks) == 1 and global_weight:
         encoding, global_patch = passes.encode_with_global(latent, patches)
         encodings, riders = [encoding], global_patch
     else:
-        global_patch = passes.encode_global()
-        encodings = [passes.encode(latent, chunk) for chunk in chunks]
+        if global_weight:
+            global_patch = passes.encode_global(room.take_global())
+        encodings = [passes.encode(latent, chunk, room.take(len(chunk))) for chunk in chunks]
     sums = None
     if model.needs_sums:
         parts = [
-            passes.sums(latent, global_patch, part) for part in batch.all_patches.split(chunk_size)
+            passes.sums(latent, global_patch, part)
+            for part in batch.all_patches.split(work.chunk_size)
         ]
         sums = model.batch_sums(batch, parts)
     together = model.loss_scope == 'image'  # its loss cannot be scored in parts
     losses = [
         passes.score(latent, global_patch, part, sums, weight)
-        for part in ([scored] if together else scored.split(chunk_size))
+        for part in ([scored] if together else scored.split(work.chunk_size))
     ]
     losses.append(passes.score_global(global_patch, global_weight))
     for chunk, encoding in zip(chunks, encodings):
@@ -135,3 +140,9 @@ def two_pass(
     global_patch.backward()
     latent.forget_gradient()
     return total(losses)
+
+
+def _room(passes: Passes, work: Workload, waiting: int) -> GraphRoom:
+    """Room for the graphs that are kept, where those of ``waiting`` patches wait at a time."""
+    images = passes.batch.num_images if passes.model.global_patch else 0
+    return GraphRoom(work, waiting, images)

@@ -77,7 +77,7 @@ class Passes:
             graph = forward() if keep_graph else None
             latent.write(patches, self._without_graph(patches) if graph is None else graph)
         self.monitor.memory['latent'] = latent.nbytes
-        return Encoding(forward, state, graph)
+        return Encoding(forward, state, graph, len(patches))
 
     def encode_global(self, keep_graph: bool = False) -> GlobalEncoding:
         """Encode the global patches, if the model has them."""
@@ -103,15 +103,17 @@ class Passes:
     ) -> tuple[Encoding, GlobalEncoding]:
         """Encode K patches and the global patches by one call of theta1, and keep its graph."""
         state = RandomState.capture()
+        local_levels: list[int] = []
 
         def forward() -> Features:
             with self.monitor.counted('theta1'), self.stepper.precision(self.model):
                 local, global_features = self.model.encode_with_global(self.batch, patches)
+            local_levels[:] = [len(local)]
             return (*local, *(global_features or ()))
 
         with self.monitor.timed('encode'):
             graph = forward()
-            count = len(graph) // 2 if self.model.global_patch else len(graph)
+            (count,) = local_levels
             latent.write(patches, graph[:count])
         self.monitor.memory['latent'] = latent.nbytes
         leaves = tuple(f.detach() for f in graph[count:])

@@ -1,4 +1,4 @@
-"""Going on with smaller chunks where memory runs out."""
+"""Going on with fewer patches in memory where it runs out."""
 
 from __future__ import annotations
 
@@ -6,64 +6,54 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import torch
 from mmengine.logging import print_log
 from torch import nn
 
-from mmpatch.utils.memory import release_unused
+from mmpatch.utils.memory import is_out_of_memory, release_unused
 
 from .encoding import RandomState
+from .workload import Workload
 
 T = TypeVar('T')
 
-#: How a GPU's driver and libraries, and the host's allocator, say that memory has run out.
-OUT_OF_MEMORY = (
-    'out of memory',
-    'CUDNN_STATUS_ALLOC_FAILED',
-    'CUBLAS_STATUS_ALLOC_FAILED',
-    'CUSPARSE_STATUS_ALLOC_FAILED',
-    "can't allocate memory",
-    'not enough memory',
-)
 
-
-def with_smaller_chunks(
-    parameters: Sequence[nn.Parameter], chunk_size: int, run: Callable[[int], T]
-) -> tuple[T, int]:
-    """Run something; where the device has not enough memory, again with half the chunk.
+def with_less_work(
+    parameters: Sequence[nn.Parameter], work: Workload, run: Callable[[Workload], T]
+) -> tuple[T, Workload]:
+    """Run something; where the device has not enough memory, again with fewer patches in it.
 
     Gradients that wait for a step are set aside and added again. So a repeated run leaves the same
     gradients as one run.
 
     Args:
         parameters: Those that ``run`` adds gradients to.
-        chunk_size: Patches of a chunk at first.
-        run: Takes the size of a chunk; may add to gradients, but makes no step.
+        work: The patches in memory at first.
+        run: Takes a workload; may add to gradients, but makes no step.
 
     Returns:
-        The result of ``run`` and the chunk size that it took.
+        The result of ``run`` and the workload that it took.
 
     Raises:
-        RuntimeError: If memory does not suffice for a chunk of one patch.
+        RuntimeError: If memory does not suffice for one patch at a time.
     """
     waiting = [parameter.grad for parameter in parameters]
     for parameter in parameters:
         parameter.grad = None
     state = RandomState.capture()
     while True:
-        result, error = _attempt(run, chunk_size)
+        result, error = _attempt(run, work)
         if error is None:
             break
-        if chunk_size == 1:
+        smaller = work.smaller()
+        if smaller is None:
             raise RuntimeError(
                 'out of memory with one patch at a time: use a smaller model.patch_size or a '
                 "smaller batch, or keep the latent on the host (latent=dict(device='cpu') of the "
                 f'gradient). The device said: {error}'
             )
-        chunk_size //= 2
+        work = smaller
         print_log(
-            f'out of memory: the step is repeated, and the training goes on, with {chunk_size} '
-            'patch(es) with gradient at a time',
+            f'out of memory: the step is repeated, and the training goes on, with {work}',
             logger='current',
             level=logging.WARNING,
         )
@@ -74,21 +64,14 @@ def with_smaller_chunks(
     for parameter, grad in zip(parameters, waiting):
         if grad is not None:
             parameter.grad = grad if parameter.grad is None else grad.add_(parameter.grad)
-    return result, chunk_size  # type: ignore[return-value]
+    return result, work  # type: ignore[return-value]
 
 
-def _attempt(run: Callable[[int], T], chunk_size: int) -> tuple[T | None, str | None]:
+def _attempt(run: Callable[[Workload], T], work: Workload) -> tuple[T | None, str | None]:
     """The result, or what the device said if it was out of memory; keeps no traceback alive."""
     try:
-        return run(chunk_size), None
+        return run(work), None
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         return None, str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an exception says that a GPU or the host ran out of memory."""
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    return any(text in str(error) for text in OUT_OF_MEMORY)

@@ -16,7 +16,8 @@ from mmpatch.registry import GRADIENTS
 
 from .orders import global_alone, two_pass
 from .passes import Losses, Passes, total
-from .retry import with_smaller_chunks
+from .retry import with_less_work
+from .workload import Workload
 
 
 @GRADIENTS.register_module(name='sampled')
@@ -36,13 +37,14 @@ class SampledGradient:
     Args:
         chunk_size: Patches that carry gradient through theta1 at once. None: all K. Fewer cost one
             more forward pass of theta1 and change nothing else.
+        graphs: With a chunk size, the patches whose graphs are kept all the same; they are encoded once.
         latent: Where Z is kept, the arguments of :class:`mmpatch.patching.Storage`.
         fill: Encode all patches at the start of a batch. False: start with an empty Z, in which a
             patch that was not sampled yet reads like the border of the image. This saves the fill
             where a loss reads of its neighbours no more than a margin, as FCOS's does.
 
     Raises:
-        ValueError: If the chunk size is below 1.
+        ValueError: If the chunk size is below 1, or the number of graphs below 0.
     """
 
     samples = True
@@ -50,12 +52,11 @@ class SampledGradient:
     def __init__(
         self,
         chunk_size: int | None = None,
+        graphs: int = 0,
         latent: dict[str, Any] | None = None,
         fill: bool = True,
     ) -> None:
-        if chunk_size is not None and chunk_size < 1:
-            raise ValueError(f'chunk_size must be at least 1 patch or None, got {chunk_size}')
-        self.chunk_size = chunk_size
+        self.work = None if chunk_size is None else Workload(chunk_size, graphs)
         self.storage = Storage(**(latent or {}))
         self.fill = fill
 
@@ -110,22 +111,27 @@ class SampledGradient:
             parts.append(losses)
         return {name: value / len(draws) for name, value in total(parts).items()}
 
-    def rehearse(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> None:
+    def rehearse(self, passes: Passes, draws: Sequence[Tensor], work: Workload) -> None:
         """Compute the gradient of the largest draw, and make no step."""
         latent = self._first_latent(passes)
         patches = max(draws, key=len)
-        two_pass(passes, latent, patches, _scored(passes, patches), chunk_size)
+        two_pass(passes, latent, patches, _scored(passes, patches), work)
+
+    def waiting(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> int:
+        """Patches between their encoding and their backward pass: a draw."""
+        return max(map(len, draws))
 
     def _first_latent(self, passes: Passes) -> Latent:
         """Z at the start of a batch. After a retry of the fill, its smaller chunk is kept."""
         if not self.fill:
             return Latent(passes.batch, storage=self.storage)
         with passes.monitor.timed('fill'):
-            latent, passes.model.chunk_size = with_smaller_chunks(
+            latent, work = with_less_work(
                 passes.stepper.parameters,
-                passes.model.chunk_size,
-                lambda chunk_size: passes.fill(self.storage, chunk_size),
+                Workload(passes.model.chunk_size),
+                lambda work: passes.fill(self.storage, work.chunk_size),
             )
+            passes.model.chunk_size = work.chunk_size
         return latent
 
     def _inner_iteration(
@@ -140,16 +146,14 @@ class SampledGradient:
         passes = passes.for_iteration(scored, weight, global_weight)
         if len(patches) == 0:
             return global_alone(passes, global_weight)
-        first = min(self.chunk_size or len(patches), len(patches))
-        losses, chunk_size = with_smaller_chunks(
+        first = self.work or Workload(len(patches))
+        losses, work = with_less_work(
             passes.stepper.parameters,
             first,
-            lambda chunk_size: two_pass(
-                passes, latent, patches, scored, chunk_size, weight, global_weight
-            ),
+            lambda work: two_pass(passes, latent, patches, scored, work, weight, global_weight),
         )
-        if chunk_size < first:
-            self.chunk_size = chunk_size
+        if work != first:
+            self.work = work
         return losses
 
 

@@ -11,6 +11,7 @@ from mmpatch.models.protocol import PatchModel
 from mmpatch.patching import Storage
 
 from .passes import Losses, Passes
+from .workload import Workload
 
 
 class GradientStrategy(Protocol):
@@ -19,12 +20,12 @@ class GradientStrategy(Protocol):
     Attributes:
         samples: Whether it reads the draws of a batch. A strategy that does not makes one inner
             iteration per batch, whatever the sampling rate.
-        chunk_size: Patches that carry gradient through theta1 at once; None: all of a draw.
+        work: Patches in memory with their graphs; None: all of a draw.
         storage: Where Z is kept.
     """
 
     samples: bool
-    chunk_size: int | None
+    work: Workload | None
     storage: Storage
 
     def check(self, model: PatchModel[Any]) -> None:
@@ -33,5 +34,8 @@ class GradientStrategy(Protocol):
     def __call__(self, passes: Passes, draws: Sequence[Tensor]) -> Losses:
         """Compute the gradient of a batch and step; losses of the batch for the log."""
 
-    def rehearse(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> None:
+    def rehearse(self, passes: Passes, draws: Sequence[Tensor], work: Workload) -> None:
         """Compute as much of a gradient as shows its highest memory, and make no step."""
+
+    def waiting(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> int:
+        """Patches between their encoding and their backward pass: no more graphs can be kept."""

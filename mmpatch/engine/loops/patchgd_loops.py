@@ -124,7 +124,7 @@ class PatchGDMixin:
 
     def train_step(self, data_batch: dict[str, Any]) -> dict[str, Any]:
         """Train on one batch of the data loader; values for the log."""
-        self.monitor.times.clear()
+        self.monitor.take_times()  # those of another step that failed
         try:
             logged: dict[str, Any] = train_batch(
                 self._bare_model, data_batch, self.gradient, self.draw, self.stepper, self.monitor
@@ -132,7 +132,8 @@ class PatchGDMixin:
         except NonFiniteLossError:
             self._save_last_good()
             raise
-        logged.update({f'{stage}_time': spent for stage, spent in self.monitor.times.items()})
+        times = self.monitor.take_times()
+        logged.update({f'{stage}_time': spent for stage, spent in times.items()})
         return logged
 
     def draw(self, images: Sequence[Tensor]) -> list[Tensor]:

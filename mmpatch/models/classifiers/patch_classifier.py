@@ -44,8 +44,8 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         background: Leave out patches that are nothing but background, in training and prediction:
             settings of :class:`mmpatch.models.classifiers.background.Background`. Their entries of
             Z are zero. None: encode all.
-        patch_size, halo, test_halo, stride, chunk_size, global_patch, frozen, norm_eval, channels_last, small_images:
-            See :class:`PatchModelMixin`.
+        patch_size, halo, test_halo, stride, chunk_size, global_patch: See :class:`PatchModelMixin`.
+        frozen, norm_eval, channels_last, compile, small_images: See :class:`PatchModelMixin`.
         pretrained, train_cfg, data_preprocessor, init_cfg: As in mmpretrain's ``ImageClassifier``.
 
     Attributes:

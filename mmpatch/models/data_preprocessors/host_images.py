@@ -7,6 +7,8 @@ from typing import Any
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from mmpatch.utils.devices import moved
+
 
 class HostImages(BaseDataPreprocessor):
     """Keeps images raw on the host, and moves and normalises patches only.
@@ -43,7 +45,7 @@ class HostImages(BaseDataPreprocessor):
 
     def to_input(self, windows: Tensor) -> Tensor:
         """Move and normalise raw windows (K, C, height, width); gives floating point."""
-        x = windows.to(self.device, non_blocking=self._non_blocking)
+        x = moved(windows, self.device)
         if self._channel_conversion and x.shape[1] == 3:
             x = x.flip(1)
         dtype = self.mean.dtype if self._enable_normalize else None

@@ -8,6 +8,8 @@ import torch
 from mmdet.models.dense_heads import FCOSHead
 from torch import Tensor
 
+from mmpatch.utils.devices import moved
+
 from .fcos_targets import FCOSTargets
 
 #: Class scores, boxes and centernesses, a list of levels each.
@@ -27,18 +29,19 @@ def fcos_losses(
         points: Feature points (x, y) of a patch, (points_l, 2) per level [px].
     """
     scores, boxes, centers = map(flattened, maps)
-    labels = targets.labels[patches]
-    weights = None if targets.weights is None else targets.weights[patches].flatten()
-    loss_cls = head.loss_cls(
-        scores.flatten(0, 1), labels.flatten(), weights, avg_factor=targets.num_pos
-    )
-    pos = labels != head.num_classes
-    pos_boxes, pos_centers = boxes[pos], centers[pos].flatten()
-    if len(pos_boxes) == 0:  # zero, and part of the graph
+    places = moved(patches, scores.device)
+    labels = targets.labels.index_select(0, places).flatten()
+    weights = None if targets.weights is None else targets.weights.index_select(0, places).flatten()
+    loss_cls = head.loss_cls(scores.flatten(0, 1), labels, weights, avg_factor=targets.num_pos)
+    count, chosen = scores.shape[1], patches.tolist()
+    pos = torch.cat([targets.points[i] + number * count for number, i in enumerate(chosen)])
+    pos_boxes = boxes.flatten(0, 1).index_select(0, pos)
+    pos_centers = centers.flatten().index_select(0, pos)
+    if len(pos) == 0:  # zero, and part of the graph
         return dict(loss_cls=loss_cls, loss_bbox=pos_boxes.sum(), loss_centerness=pos_centers.sum())
-    box_targets = torch.cat([targets.boxes[i] for i in patches.tolist()])
+    box_targets = torch.cat([targets.boxes[i] for i in chosen])
     center_targets = head.centerness_target(box_targets)
-    pos_points = torch.cat(list(points)).expand(len(patches), -1, 2)[pos]
+    pos_points = torch.cat(list(points)).index_select(0, pos % count)
     loss_bbox = head.loss_bbox(
         head.bbox_coder.decode(pos_points, pos_boxes),
         head.bbox_coder.decode(pos_points, box_targets),

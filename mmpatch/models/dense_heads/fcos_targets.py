@@ -12,6 +12,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmpatch.patching import PatchBatch
+from mmpatch.utils.devices import moved
 
 
 @dataclass
@@ -25,20 +26,22 @@ class FCOSTargets:
         labels: Class of every point, the number of classes for background; (A [+ B], points) int64.
         weights: 0 for background points that do not count, else 1; (A [+ B], points). None if all
             count.
-        boxes: Box targets of the points with an object, (n, 4) per patch, in the order of the points.
+        points: Numbers of the points with an object, (n,) per patch, ascending.
+        boxes: Box targets of these points, (n, 4) per patch.
         num_pos: Number of points with an object, mean over ranks, at least 1; 0-dim float32.
         centerness: Sum of their centerness targets, mean over ranks, at least 1e-6; 0-dim.
     """
 
     labels: Tensor
     weights: Tensor | None
-    boxes: list[Tensor]
+    points: Sequence[Tensor]
+    boxes: Sequence[Tensor]
     num_pos: Tensor
     centerness: Tensor
 
 
 def instances_by_patch(
-    batch: PatchBatch[object], per_image: Sequence[InstanceData | None]
+    batch: PatchBatch[object], per_image: Sequence[InstanceData]
 ) -> list[InstanceData]:
     """The instances that touch each patch, in its coordinates.
 
@@ -55,8 +58,8 @@ def instances_by_patch(
     found = []
     for image, origin in zip(batch.image_index.tolist(), batch.origins):
         whole = per_image[image]
-        if whole is None or len(whole) == 0:
-            found.append(InstanceData() if whole is None else whole)
+        if len(whole) == 0:
+            found.append(whole)
             continue
         boxes = whole.bboxes - origin.flip(0).repeat(2).to(whole.bboxes)
         touching = (boxes[:, 2:] >= 0).all(dim=1) & (boxes[:, :2] <= batch.patch_size).all(dim=1)
@@ -72,8 +75,11 @@ def assign_targets(
     objects: Sequence[InstanceData],
     regions: Sequence[InstanceData],
     left_out: Sequence[InstanceData],
+    device: torch.device,
 ) -> FCOSTargets:
     """Give every point of a batch what it is to predict, by FCOS's own rules.
+
+    All of it is done where points and objects are, on the host; the targets are moved once.
 
     Background does not count inside ignored regions, nor at the levels that would learn an object
     that is left out, inside its box.
@@ -84,25 +90,38 @@ def assign_targets(
         objects: Objects of every patch, in its coordinates.
         regions: Ignored regions of every patch.
         left_out: Objects of every patch that another frame learns.
+        device: Where the targets are needed.
     """
     all_points = torch.cat(points)
     shape = len(objects), len(all_points)
-    labels = torch.full(shape, head.num_classes, device=all_points.device)
+    labels = torch.full(shape, head.num_classes)
     some = any(map(len, [*regions, *left_out]))
-    weights = torch.ones(labels.shape, device=labels.device) if some else None
+    weights = torch.ones(shape) if some else None
+    places = [torch.zeros(0, dtype=torch.long)] * len(objects)
     boxes = [all_points.new_zeros(0, 4)] * len(objects)
     for i, (found, region, left) in enumerate(zip(objects, regions, left_out)):
         if len(found) > 0:
             classes, targets = head.get_targets(points, [found])
             labels[i] = torch.cat(classes)
-            boxes[i] = torch.cat(targets)[labels[i] != head.num_classes]
+            places[i] = (labels[i] != head.num_classes).nonzero()[:, 0]
+            boxes[i] = torch.cat(targets)[places[i]]
         if weights is not None:
             ignored = _inside(all_points, region) | torch.cat(
                 [_inside(level, one) for level, one in zip(points, _by_level(head, left))]
             )
             weights[i, ignored & (labels[i] == head.num_classes)] = 0
-    one = all_points.new_ones(())
-    return normalised(head, FCOSTargets(labels, weights, boxes, one, one), [(boxes, 1.0)])
+    one = torch.ones((), device=device)
+    counts = [len(found) for found in places]
+    moved_boxes = moved(torch.cat(boxes), device).split(counts)
+    targets = FCOSTargets(
+        moved(labels, device),
+        None if weights is None else moved(weights, device),
+        moved(torch.cat(places), device).split(counts),
+        moved_boxes,
+        one,
+        one,
+    )
+    return normalised(head, targets, [(moved_boxes, 1.0)])
 
 
 @torch.no_grad()

@@ -98,6 +98,11 @@ class PatchFCOSHead(LargeImageFCOSHead):
                 out.append(x)
         return tuple(out)
 
+    def global_halves(self, features: Features) -> Features:
+        """What the aggregators add to every patch from 2L maps (B, F, g_l, g_l); the same shapes."""
+        count = len(self.strides)
+        return tuple(self.aggregators[i // count].global_half(f) for i, f in enumerate(features))
+
     # --- theta2 -----------------------------------------------------------------------------
 
     def forward_single(
@@ -138,7 +143,8 @@ class PatchFCOSHead(LargeImageFCOSHead):
         Args:
             batch: The batch.
             latent: Z with 2L levels, see :meth:`towers`.
-            global_features: The same levels of the global patches; read with ``fuse`` alone.
+            global_features: The same levels of the global patches and, with ``fuse``, 2L more that
+                :meth:`global_halves` gives.
             patches: (S,) flat numbers.
 
         Returns:
@@ -148,7 +154,8 @@ class PatchFCOSHead(LargeImageFCOSHead):
         if self.fuse and global_features is not None:
             features = self._fused(batch, latent, global_features, patches)
         else:
-            features = [latent.windows(i, patches, r) for i in range(len(latent.levels))]
+            around = latent.around(patches)
+            features = [around.windows(i, r) for i in range(len(latent.levels))]
         outs = self(list(zip(features[:count], features[count:])))
         scores, boxes, centers = ([x[..., r:-r, r:-r] for x in kind] for kind in outs)
         return scores, boxes, centers
@@ -157,13 +164,14 @@ class PatchFCOSHead(LargeImageFCOSHead):
         self, batch: PatchBatch[object], latent: Latent, global_features: Features, patches: Tensor
     ) -> list[Tensor]:
         """Windows of S patches after the aggregators, (S, F, h_l + 2r, w_l + 2r) a level."""
-        r, windows = self.radius, []
+        r, windows, around = self.radius, [], latent.around(patches)
+        global_halves = global_features[len(latent.levels) :]
         for level, cells in enumerate(latent.levels):
-            local = latent.windows(level, patches, r)
+            local = around.windows(level, r)
             h, w = cells.shape[-2:]
-            global_maps = global_windows(global_features[level], batch, patches, (h, w), r)
+            global_maps = global_windows(global_halves[level], batch, patches, (h, w), r)
             # theta2 on a stitched Z pads with zeros beyond the grid, after each layer
-            inside = latent.inside(level, patches, r).to(local)
+            inside = around.inside(level, r).to(local)
             x = self.aggregators[level // len(self.strides)](local, global_maps * inside)
             if x.shape != local.shape:
                 raise ValueError(
@@ -177,13 +185,15 @@ class PatchFCOSHead(LargeImageFCOSHead):
         """Predictions of the last layers at the global patches' own levels.
 
         Args:
-            global_features: 2L maps (B, F, g_l, g_l), see :meth:`towers`.
+            global_features: Begin with 2L maps (B, F, g_l, g_l), see :meth:`towers`.
 
         Returns:
             Class scores (B, classes, g_l, g_l), boxes (B, 4, ., .) and centernesses (B, 1, ., .).
         """
         count = len(self.strides)
-        scores, boxes, centers = self(list(zip(global_features[:count], global_features[count:])))
+        scores, boxes, centers = self(
+            list(zip(global_features[:count], global_features[count : 2 * count]))
+        )
         return scores, boxes, centers
 
     # --- loss -------------------------------------------------------------------------------
@@ -198,17 +208,18 @@ class PatchFCOSHead(LargeImageFCOSHead):
 
         Args:
             batch: The batch.
-            samples: Data samples of the B images, with what their patches learn.
+            samples: Data samples of the B images, on the host, with what their patches learn.
             large: Data samples of the B global patches, with what these learn; none if they learn
                 nothing of their own. See :class:`FrameSplit` for both.
         """
         objects, regions, left_out = (
-            instances_by_patch(batch, [s.get(name) for s in samples])
+            instances_by_patch(batch, [s.get(name, InstanceData()) for s in samples])
             + [s.get(name, InstanceData()) for s in large]
             for name in ('gt_instances', 'ignored_instances', 'left_out')
         )
         points = self._points(batch.patch_size, samples[0].gt_instances.bboxes)
-        return assign_targets(self, points, objects, regions, left_out)
+        device = self.conv_cls.weight.device
+        return assign_targets(self, points, objects, regions, left_out, device)
 
     def patch_losses(
         self,

@@ -34,7 +34,7 @@ class PatchDetector(BasePatchDetector):
             :class:`mmdet.models.SingleStageDetector`.
         bbox_head: :class:`mmpatch.PatchFCOSHead`, or another head that offers its methods.
         global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
-        patch_size, halo, test_halo, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, test_halo, blend, chunk_size, frozen, norm_eval, channels_last, compile, small_images:
             See :class:`PatchModelMixin`.
 
     Raises:
@@ -105,9 +105,14 @@ class PatchDetector(BasePatchDetector):
             )
         return features
 
+    def global_features(self, features: Features) -> Features:
+        """Features of the global patches and, with ``fuse``, what they add to every patch."""
+        return (*features, *self.bbox_head.global_halves(features)) if self.fuse else features
+
     def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch[FCOSTargets]:
         """Cut the images (C, H, W) of a training batch and assign its labels to points."""
-        batch, local, large = self.cut_frames(inputs, data_samples)
+        on_host = [sample.cpu() for sample in data_samples]  # the targets are moved, once
+        batch, local, large = self.cut_frames(inputs, on_host)
         return batch.with_targets(self.bbox_head.prepare(batch, local, large))
 
     def for_iteration(

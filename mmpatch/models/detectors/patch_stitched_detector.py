@@ -47,7 +47,7 @@ class PatchStitchedDetector(BasePatchDetector):
         aggregator: Settings of the aggregator besides ``channels``, used with ``fuse``;
             :class:`ConvAggregator` without ReLU by default.
         global_patch, global_frame, fuse: See :class:`BasePatchDetector`.
-        patch_size, halo, test_halo, stride, blend, chunk_size, frozen, norm_eval, channels_last, small_images:
+        patch_size, halo, test_halo, stride, blend, chunk_size, frozen, norm_eval, channels_last, compile, small_images:
             See :class:`PatchModelMixin`.
     """
 
@@ -92,6 +92,12 @@ class PatchStitchedDetector(BasePatchDetector):
             )
         return features
 
+    def global_features(self, features: Features) -> Features:
+        """Features of the global patches and, with ``fuse``, what they add to every patch."""
+        if not self.fuse:
+            return features
+        return (*features, *(self.aggregator.global_half(f) for f in features))
+
     def cut(self, inputs: Sequence[Tensor], data_samples: Samples) -> PatchBatch[StitchedTargets]:
         """Cut the images (C, H, W) of a training batch."""
         batch, local, large = self.cut_frames(inputs, data_samples)
@@ -111,7 +117,7 @@ class PatchStitchedDetector(BasePatchDetector):
         Args:
             batch: The batch.
             latent: Z of all patches, (A, D, h_l, w_l) per level.
-            global_features: The same levels of the global patches, (B, D, g_l, g_l), or None.
+            global_features: What :meth:`global_features` gives, or None.
             images: S numbers of images.
 
         Returns:
@@ -140,7 +146,8 @@ class PatchStitchedDetector(BasePatchDetector):
         if not self.fuse or global_features is None:
             return local
         cells = windows.shape[-2], windows.shape[-1]
-        windows = global_windows(global_features[level], batch, patches, cells, 0)
+        global_half = global_features[len(latent.levels) + level]
+        windows = global_windows(global_half, batch, patches, cells, 0)
         fused: Tensor = self.aggregator(local, grid.merge(windows, crop=False)[None])
         return fused
 
@@ -164,7 +171,7 @@ class PatchStitchedDetector(BasePatchDetector):
         """The head's losses of the global patches."""
         if self.frames is None:
             return {}
-        losses = self.bbox_head.loss(global_features, batch.targets.global_patches)
+        losses = self.bbox_head.loss(self._own(global_features), batch.targets.global_patches)
         losses = _of_both(losses, batch.targets.global_patches, batch.targets.images)
         return {name.replace('loss', 'loss_global', 1): value for name, value in losses.items()}
 
@@ -182,7 +189,7 @@ class PatchStitchedDetector(BasePatchDetector):
         if frames is None:
             return found
         (large,) = self.bbox_head.predict(
-            global_features, _as_global_patches(batch, [sample]), rescale=False
+            self._own(global_features), _as_global_patches(batch, [sample]), rescale=False
         )
         grid = batch.grids[0]
         found = InstanceData.cat(
@@ -192,6 +199,10 @@ class PatchStitchedDetector(BasePatchDetector):
             found.bboxes /= found.bboxes.new_tensor(meta['scale_factor']).repeat(2)
         overlap = self.test_cfg.get('nms', {}).get('iou_threshold', 0.5)
         return nms_by_class(found, overlap, self.test_cfg.get('max_per_img', -1))
+
+    def _own(self, global_features: Features) -> Features:
+        """What the head reads of the global patches' features: not what they add to the patches."""
+        return global_features[: len(global_features) // 2] if self.fuse else global_features
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """What the head gives for its maps (mode ``'tensor'``)."""

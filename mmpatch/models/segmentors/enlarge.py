@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmpatch.patching import PatchBatch
+from mmpatch.utils.devices import moved
 
 
 def enlarged(logits: Tensor, batch: PatchBatch[object], indices: Tensor, stride: int) -> Tensor:
@@ -27,7 +28,7 @@ def enlarged(logits: Tensor, batch: PatchBatch[object], indices: Tensor, stride:
         sizes = torch.tensor([(grid.height, grid.width)[axis] for grid in batch.grids])
         starts = batch.origins[indices, axis, None] + cells
         inside.append((starts >= 0) & (starts < sizes[batch.image_index[indices], None]))
-    mask = (inside[0][:, None, :, None] & inside[1][:, None, None, :]).to(logits)
+    mask = inside[0][:, None, :, None] & inside[1][:, None, None, :]
 
     def enlarge(x: Tensor) -> Tensor:
         x = F.interpolate(x, scale_factor=stride, mode='bilinear', align_corners=False)
@@ -35,4 +36,7 @@ def enlarged(logits: Tensor, batch: PatchBatch[object], indices: Tensor, stride:
 
     if bool(mask.all()):
         return enlarge(logits)
-    return enlarge(logits * mask) / enlarge(mask).clamp(min=0.25)  # the least of a pixel inside
+    weights = moved(mask.to(logits.dtype), logits.device)
+    return enlarge(logits * weights) / enlarge(weights).clamp(
+        min=0.25
+    )  # the least of a pixel inside

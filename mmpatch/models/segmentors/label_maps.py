@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mmpatch.patching import PatchBatch
+from mmpatch.utils.devices import moved
 
 
 class LabelMaps:
@@ -71,7 +72,7 @@ class LabelMaps:
             found = self.maps[image][:, y : y + side, x : x + side][0]
             window[: found.shape[0], : found.shape[1]] = found
             self._check(window, image)
-        return windows.to(device, non_blocking=True)
+        return moved(windows, device)
 
     def _check(self, window: Tensor, image: int) -> None:
         classes = max(self.num_classes, 2)

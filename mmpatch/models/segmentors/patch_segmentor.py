@@ -50,7 +50,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             or ``'full'``, the whole image as in the paper; both with sums over whole images.
         patch_size, halo, test_halo, stride, blend, chunk_size, global_patch: See
             :class:`PatchModelMixin`.
-        frozen, norm_eval, channels_last, small_images: See :class:`PatchModelMixin`.
+        frozen, norm_eval, channels_last, compile, small_images: See :class:`PatchModelMixin`.
 
     Raises:
         ValueError, TypeError: If settings do not fit together.

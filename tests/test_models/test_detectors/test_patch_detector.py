@@ -160,8 +160,10 @@ def test_windows_of_theta2_equal_theta2_on_the_stitched_map() -> None:
         fused = []
         for level, maps in enumerate(latent.levels):
             stitched = grid.merge(maps, crop=False)[None]
-            around = resized_to_padded_image(context[level], grid, STRIDES[level % count])
-            fused.append(head.aggregators[level // count](stitched, around))
+            aggregator, added = head.aggregators[level // count], context[2 * count + level]
+            torch.testing.assert_close(added, aggregator.conv_global(context[level]))
+            around = resized_to_padded_image(added, grid, STRIDES[level % count])
+            fused.append(F.relu(aggregator.conv_local(stitched) + around))
         expected = head(list(zip(fused[:count], fused[count:])))
     for kind, reference in zip(got, expected):
         for tiles, whole in zip(kind, reference):
