@@ -68,8 +68,8 @@ class Monitor:
 def _now() -> Moment:
     if not torch.cuda.is_initialized():
         return perf_counter()
-    moment = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-    moment.record()  # type: ignore[no-untyped-call]
+    moment = torch.cuda.Event(enable_timing=True)
+    moment.record()
     return moment
 
 

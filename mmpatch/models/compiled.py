@@ -36,7 +36,7 @@ class Compiled:
         if self._compiled is not None:
             limit = _limit_of_forms()
             try:
-                with torch._dynamo.config.patch({limit: MOST_FORMS}):  # type: ignore[no-untyped-call]
+                with torch._dynamo.config.patch({limit: MOST_FORMS}):
                     return self._compiled(*args)
             except Exception as error:  # an error of the function itself comes again below
                 if is_out_of_memory(error):

@@ -51,7 +51,7 @@ class OnDevice(torch.Tensor):
     @staticmethod
     def __new__(cls, value: Tensor) -> OnDevice:
         """Wrap a tensor of the host."""
-        made: OnDevice = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made: OnDevice = torch.Tensor._make_wrapper_subclass(
             cls,
             value.size(),
             strides=value.stride(),
@@ -70,7 +70,7 @@ class OnDevice(torch.Tensor):
         return f'OnDevice({self.value})'
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Without a device that counts there is nobody to compute."""

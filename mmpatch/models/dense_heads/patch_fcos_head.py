@@ -101,7 +101,8 @@ class PatchFCOSHead(LargeImageFCOSHead):
     def global_halves(self, features: Features) -> Features:
         """What the aggregators add to every patch from 2L maps (B, F, g_l, g_l); the same shapes."""
         count = len(self.strides)
-        return tuple(self.aggregators[i // count].global_half(f) for i, f in enumerate(features))
+        aggregators: Any = self.aggregators
+        return tuple(aggregators[i // count].global_half(f) for i, f in enumerate(features))
 
     # --- theta2 -----------------------------------------------------------------------------
 

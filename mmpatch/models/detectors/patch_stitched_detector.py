@@ -186,7 +186,7 @@ class PatchStitchedDetector(BasePatchDetector):
         (found,) = self.bbox_head.predict(
             tuple(maps), _with_batch_shape(batch, [sample]), rescale=rescale and frames is None
         )
-        if frames is None:
+        if frames is None or global_features is None:
             return found
         (large,) = self.bbox_head.predict(
             self._own(global_features), _as_global_patches(batch, [sample]), rescale=False
