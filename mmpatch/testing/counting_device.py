@@ -69,6 +69,20 @@ class OnDevice(torch.Tensor):
         """Show the values."""
         return f'OnDevice({self.value})'
 
+    def __getitem__(self, key: Any) -> Tensor:
+        """A part; torch would make a list of numbers a tensor of the device, without a word."""
+        whole = key if isinstance(key, tuple) else (key,)
+        key = tuple(torch.tensor(part) if isinstance(part, list) else part for part in whole)
+        return super().__getitem__(key)
+
+    def new_tensor(self, data: Any, **kwargs: Any) -> Tensor:  # type: ignore[override]
+        """Numbers as a tensor of the device."""
+        return torch.tensor(data, **{'device': DEVICE, 'dtype': self.dtype, **kwargs})
+
+    def tolist(self) -> Any:
+        """The values; the host waits for them."""
+        return self.to('cpu').tolist()
+
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -219,17 +233,7 @@ def _writes_to_first(func: Any) -> bool:
 @contextmanager
 def _python_level(device: CountingDevice) -> Iterator[None]:
     """What torch does before any operation is dispatched."""
-    originals = {
-        (owner, name): getattr(owner, name)
-        for owner, name in (
-            (torch, 'tensor'),
-            (torch, 'as_tensor'),
-            (torch.Tensor, 'new_tensor'),
-            (torch.Tensor, 'tolist'),
-            (torch.Tensor, '__getitem__'),
-            (torch, 'autocast'),
-        )
-    }
+    originals = torch.tensor, torch.as_tensor, torch.autocast
 
     def made_on(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def tensor(data: Any, *args: Any, **kwargs: Any) -> Tensor:
@@ -243,41 +247,14 @@ def _python_level(device: CountingDevice) -> Iterator[None]:
 
         return tensor
 
-    def new_tensor(self: Tensor, data: Any, **kwargs: Any) -> Tensor:
-        kwargs.setdefault('device', self.device)
-        kwargs.setdefault('dtype', self.dtype)
-        return torch.tensor(data, **kwargs)
-
-    def tolist(self: Tensor) -> Any:
-        if isinstance(self, OnDevice):
-            device.waits['tolist'] += 1
-            self = self.value
-        return originals[torch.Tensor, 'tolist'](self)
-
-    def getitem(self: Tensor, key: Any) -> Tensor:
-        if isinstance(self, OnDevice):  # torch would make lists of numbers tensors of the device
-            whole = key if isinstance(key, tuple) else (key,)
-            key = tuple(torch.tensor(k) if isinstance(k, list) else k for k in whole)
-        found: Tensor = originals[torch.Tensor, '__getitem__'](self, key)
-        return found
-
     def autocast(device_type: str, *args: Any, **kwargs: Any) -> Any:
         if device_type == DEVICE.type:
             return nullcontext()
-        return originals[torch, 'autocast'](device_type, *args, **kwargs)
+        return originals[2](device_type, *args, **kwargs)
 
-    replaced = {
-        (torch, 'tensor'): made_on(torch.tensor),
-        (torch, 'as_tensor'): made_on(torch.as_tensor),
-        (torch.Tensor, 'new_tensor'): new_tensor,
-        (torch.Tensor, 'tolist'): tolist,
-        (torch.Tensor, '__getitem__'): getitem,
-        (torch, 'autocast'): autocast,
-    }
+    replaced = made_on(torch.tensor), made_on(torch.as_tensor), autocast
     try:
-        for (owner, name), function in replaced.items():
-            setattr(owner, name, function)
+        torch.tensor, torch.as_tensor, torch.autocast = replaced  # type: ignore[assignment,misc]
         yield
     finally:
-        for (owner, name), function in originals.items():
-            setattr(owner, name, function)
+        torch.tensor, torch.as_tensor, torch.autocast = originals  # type: ignore[misc]

@@ -57,14 +57,21 @@ def test_what_would_wait_is_counted() -> None:
         torch.arange(3).to(DEVICE, non_blocking=True)
         assert device.waits == {
             'to device': 1,
-            'to host': 1,
+            'to host': 2,
             'aten::_local_scalar_dense': 1,
             'index by mask': 1,
             'index on the host': 1,
-            'tolist': 1,
         }
         assert torch.equal((here * 2 + 1).value, torch.arange(4.0) * 2 + 1)
         with pytest.raises(RuntimeError, match=r'tensors of two devices; on the host: \[\(4,\)\]'):
             here + torch.ones(4)
     with pytest.raises(RuntimeError, match='outside of its context'):
         here + 1
+
+
+def test_torch_is_afterwards_what_it_was_before() -> None:
+    before = dict(vars(torch.Tensor))
+    with CountingDevice():
+        pass
+    assert dict(vars(torch.Tensor)) == before
+    assert torch.tensor([[torch.tensor(1), torch.tensor(2)]]).tolist() == [[1, 2]]
