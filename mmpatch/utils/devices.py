@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
-    """Move a tensor of the host without waiting for the device.
+    """Move a tensor without waiting for the device; one that is there stays as it is.
 
     Args:
-        tensor: Indices, labels and the like. It must not change afterwards.
+        tensor: Indices, labels and the like, of the host. It must not change afterwards.
         device: Where to.
     """
-    if device.type == 'cuda':
+    if device.type == 'cuda' and tensor.device.type == 'cpu':  # nothing else can be page-locked
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
