@@ -92,7 +92,7 @@ class Latent:
     def write(self, indices: Tensor, features: Features) -> None:
         """Remember features (K, D_l, h_l, w_l), detached, and forget gradients in their place."""
         if self.values is None:
-            self.values = PatchStore(self._slots, features, self.storage)
+            self.values = PatchStore.empty(self._slots, features, self.storage)
         self.values.set(self.values.places(indices), features)
         self._known[indices] = True
         if self._collected is not None and self.gradients is None:
@@ -124,7 +124,7 @@ class Latent:
 
     def _make_room_for_gradient(self, like: Features) -> None:
         assert self._collected is not None
-        self.gradients = PatchStore(self._collected, like, self.storage)
+        self.gradients = PatchStore.empty(self._collected, like, self.storage)
 
     def gradient(self, indices: Tensor) -> Features:
         """What was collected for patches (K,), as (K, D_l, h_l, w_l) a level."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmpatch.utils.devices import moved
@@ -72,18 +73,27 @@ class PatchStore:
 
     Args:
         slots: Slot of every patch, -1 if it has none; (A,) int64, on the host.
+        maps: One tensor (slots + 1, h_l, w_l, D_l) a level, the blank slot last.
         like: Features of any patches as theta1 gives them; what is read has their device and type.
-        storage: Where the maps are kept.
-
-    Attributes:
-        maps: One tensor (slots + 1, h_l, w_l, D_l) a level.
-
-    Raises:
-        ValueError: If they do not fit into the memory of the host.
     """
 
-    def __init__(self, slots: Tensor, like: Features, storage: Storage) -> None:
+    def __init__(self, slots: Tensor, maps: Sequence[Tensor], like: Features) -> None:
         self.slots = slots
+        self.maps = maps
+        self._like = [f.detach().new_empty(0) for f in like]
+
+    @classmethod
+    def empty(cls, slots: Tensor, like: Features, storage: Storage) -> PatchStore:
+        """A store of zeros.
+
+        Args:
+            slots: See the class.
+            like: See the class.
+            storage: Where the maps are kept.
+
+        Raises:
+            ValueError: If they do not fit into the memory of the host.
+        """
         room = int(slots.max()) + 1
         if storage.place(like[0]).type == 'cpu':
             need, free = room * storage.patch_bytes(like), available_memory()
@@ -94,20 +104,14 @@ class PatchStore:
                     "keep them in half precision (latent=dict(dtype='bfloat16') of the gradient), "
                     "or train with gradient='exact', which remembers two rows of patches"
                 )
-        self.maps = [storage.zeros((room + 1, *f.shape[2:], f.shape[1]), f) for f in like]
-        self._like = [f.detach().new_empty(0) for f in like]
+        maps = [storage.zeros((room + 1, *f.shape[2:], f.shape[1]), f) for f in like]
+        return cls(slots, maps, like)
 
     @classmethod
     def of_live(cls, features: Features) -> PatchStore:
         """A store of features (A, D_l, h_l, w_l) of all patches with their graph."""
-        store = cls.__new__(cls)
-        store.slots = torch.arange(len(features[0]))
-        store.maps = [
-            torch.cat((f, f.new_zeros(1, *f.shape[1:]))).permute(0, 2, 3, 1).contiguous()
-            for f in features
-        ]
-        store._like = [f.detach().new_empty(0) for f in features]
-        return store
+        maps = [F.pad(f.permute(0, 2, 3, 1), (0, 0, 0, 0, 0, 0, 0, 1)) for f in features]
+        return cls(torch.arange(len(features[0])), maps, features)
 
     @property
     def levels(self) -> list[Tensor]:

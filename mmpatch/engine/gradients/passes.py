@@ -103,21 +103,20 @@ class Passes:
     ) -> tuple[Encoding, GlobalEncoding]:
         """Encode K patches and the global patches by one call of theta1, and keep its graph."""
         state = RandomState.capture()
-        local_levels: list[int] = []
 
-        def forward() -> Features:
+        def forward() -> tuple[Features, Features]:
             with self.monitor.counted('theta1'), self.stepper.precision(self.model):
                 local, global_features = self.model.encode_with_global(self.batch, patches)
-            local_levels[:] = [len(local)]
-            return (*local, *(global_features or ()))
+            return local, global_features or ()
 
         with self.monitor.timed('encode'):
-            graph = forward()
-            (count,) = local_levels
-            latent.write(patches, graph[:count])
+            local, global_features = forward()
+            latent.write(patches, local)
         self.monitor.memory['latent'] = latent.nbytes
-        leaves = tuple(f.detach() for f in graph[count:])
-        return Encoding(forward, state, graph), GlobalEncoding(leaves or None)
+        leaves = tuple(f.detach() for f in global_features)
+        graph = (*local, *global_features)
+        encoding = Encoding(lambda: sum(forward(), ()), state, graph, len(patches))
+        return encoding, GlobalEncoding(leaves or None)
 
     def sums(self, latent: Latent, global_patch: GlobalEncoding, patches: Tensor) -> Sums:
         """What S patches add to the sums that the loss of every patch depends on."""
