@@ -264,7 +264,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         """Classes (S, h, w) uint8 from logits (S, C, h, w)."""
         if self.out_channels == 1:
             return (logits[:, 0].sigmoid() > self.decode_head.threshold).byte()
-        return logits.argmax(dim=1).byte()
+        return logits.max(dim=1).indices.byte()
 
     def _forward(self, inputs: Sequence[Tensor], data_samples: Any = None) -> list[Tensor]:
         """Logits (classes, H, W) of each image, on the host (mode ``'tensor'``)."""

@@ -1,4 +1,4 @@
-# The bundled classification set of large images: digits of 16 to 28 px on aerial images of 2048 px; the class is their sum.
+# The bundled classification set of large images: digits of 36 to 60 px on aerial images of 2048 px; the class is their sum.
 # Get the data: python tools/dataset_converters/sums.py
 sums = dict(
     type='mmpatch.PatchCsvDataset',
