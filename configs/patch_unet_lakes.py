@@ -8,8 +8,8 @@ _base_ = [
 ]
 norm_cfg = dict(type='GN', num_groups=4, requires_grad=True)
 model = dict(
-    patch_size=64,
-    chunk_size=16,
+    patch_size=256,
+    chunk_size=1,
     backbone=dict(base_channels=16, norm_cfg=norm_cfg),
     decode_head=dict(
         in_channels=16,
@@ -26,12 +26,12 @@ train_cfg = dict(
     max_epochs=max_epochs,
     val_interval=max_epochs,
     gradient='sampled',
-    sampled_patches=16,
-    inner_iterations=16,
+    sampled_patches=1,
+    inner_iterations=8,
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=3e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=5),
     dict(type='CosineAnnealingLR', by_epoch=True, begin=0, end=max_epochs, T_max=max_epochs),

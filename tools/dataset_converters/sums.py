@@ -7,7 +7,8 @@ Usage:
 
 An image of 2048 x 2048 px shows three to five digits of 36 to 60 px that do not overlap. Sums are uniform over 0 to 9,
 then the number of digits, then their combinations with that sum. In an image 8 times smaller the digits are 4 to 8 px
-large, and no part of an image tells its class. Images of the small set show one such digit, or none.
+large, and no part of an image tells its class. Half of the small set's images show one such digit,
+the others none; their class is 0.
 
 ``images_oracle`` holds the surroundings of the digits, 128 x 128 px each, side by side: a classifier of these needs no
 search, so its result shows what is to be gained.
@@ -50,7 +51,9 @@ SIZE = (36, 60)
 COLOURS = (150, 256)
 #: Fewest and most digits, side of an image [px], and numbers of images for training, validation and test.
 LARGE: tuple[tuple[int, int], int, tuple[int, int, int]] = ((3, 5), SIDE, (600, 80, 200))
-SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((0, 1), 96, (8000, 500, 500))
+SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 1), 96, (12000, 500, 500))
+#: Share of the small images without a digit. Most patches of a large one have none.
+EMPTY = 0.5
 #: Side of what the oracle sees of a digit's surroundings [px].
 CUT = 128
 #: Places tried for a digit before all are drawn anew.
@@ -114,6 +117,7 @@ def plan(
     rng: np.random.Generator,
     counts: tuple[int, int],
     side: int,
+    empty: float = 0.0,
     oracle: bool = False,
 ) -> Sum:
     """Choose digits for one image, and places where they do not overlap.
@@ -123,8 +127,11 @@ def plan(
         rng: Source of all randomness.
         counts: Fewest and most digits.
         side: Of the image [px].
+        empty: Share of images without a digit, whatever the counts.
         oracle: Draw the oracle's picture too.
     """
+    if empty and rng.random() < empty:
+        return Sum([], [])
     total = int(rng.integers(CLASSES))
     values = rng.permutation(digits_with_sum(total, counts, rng)).astype(int).tolist()
     while True:
@@ -147,10 +154,10 @@ def main(argv: list[str] | None = None) -> None:
     counts, side, images = SMALL if args.small else LARGE
     oracle = not args.small
     scenes = SceneSet(
-        functools.partial(plan, counts=counts, side=side, oracle=oracle),
+        functools.partial(plan, counts=counts, side=side, empty=EMPTY * args.small, oracle=oracle),
         [str(digit) for digit in range(10)],
         README,
-        [counts, SIZE, COLOURS, CLASSES, CUT],
+        [counts, SIZE, COLOURS, CLASSES, CUT, *[EMPTY] * args.small],
         folders=('images', 'images_oracle') if oracle else ('images',),
         side=side,
         images=images,
