@@ -107,6 +107,12 @@ class FrameSplit:
             large.append(_learns(sample, sides >= shortest, grid.global_scale))
         return local, large
 
+    def together(self, grid: PatchGrid, local: InstanceData, large: InstanceData) -> InstanceData:
+        """What patches and the global patch found, each in its own coordinates; in those of the image."""
+        return InstanceData.cat(
+            [self.from_patches(grid, local), self.from_global_patch(grid, large)]
+        )
+
     def from_patches(self, grid: PatchGrid, found: InstanceData) -> InstanceData:
         """Detections in patches without those that are longer than any object that patches learn.
 

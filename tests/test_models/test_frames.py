@@ -184,14 +184,20 @@ def test_the_global_patch_finds_what_is_larger_than_a_patch() -> None:
     with torch.no_grad():
         outs = model.bbox_head.global_maps(model.encode_global(batch))
         inside = [[level.clone() for level in kind] for kind in outs]
-        maps, _ = model._maps(batch)
+        maps = model._forward([picture])
     for level in (*inside[0], *maps[0]):
         level[:] = -20  # nothing is found but one box, at the second cell of the last level
     inside[0][2][0, 1, 0, 1] = 20
     inside[1][2][0, :, 0, 1] = torch.tensor([10.0, 10.0, 10.0, 10.0])  # px of the global patch
     inside[2][2][:] = 20
+    head, grid = model.bbox_head, batch.grids[0]
+    local, large = head.candidates((256, 128)), head.candidates(grid.global_size)
+    local.add(maps, batch.origins)
+    large.add(inside, torch.zeros(1, 2))
     found = [
-        model.bbox_head.predict_image(batch, maps, data.metainfo, rescale, inside, model.frames)
+        head.post_process(
+            model.frames.together(grid, local.all(), large.all()), data.metainfo, rescale
+        )
         for rescale in (False, True)
     ]
     middle = torch.tensor([48.0, 16.0]) * 4  # 32 px cells, x before y

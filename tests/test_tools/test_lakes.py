@@ -129,18 +129,14 @@ def test_the_relief_does_not_tell_the_sea(lakes: ModuleType) -> None:
     assert (image[:, 7:10] == relief[:, 7:10]).all()
 
 
-def test_flood_fill(
-    tmp_path: Path, lakes: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_flood_fill(tmp_path: Path, lakes: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     water = np.zeros((SIDE, SIDE), dtype=bool)
     water[:9] = water[20:30, 20:30] = True
     labels = lakes.flood_fill(lakes.paint(np.zeros((SIDE, SIDE, 3), dtype=np.uint8), water))
     assert (labels[~water] == lakes.LAND).all()
     assert (labels[:9] == lakes.SEA).all()
     assert (labels[20:30, 20:30] == lakes.LAKE).all()
-    lakes.main(
-        ['--out', str(tmp_path / 'set'), '--wheel', str(tmp_path / 'fake.whl'), '--oracle']
-    )
+    lakes.main(['--out', str(tmp_path / 'set'), '--wheel', str(tmp_path / 'fake.whl'), '--oracle'])
     scores = [line.split() for line in capsys.readouterr().out.splitlines() if 'seg/' in line]
     assert 80 < float(dict(scores)['seg/pixel/Acc']) <= 100
 

@@ -9,12 +9,12 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmpatch.models.frames import FrameSplit
 from mmpatch.models.protocol import LossRegion
 from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
+from .candidates import Candidates
 from .fcos_loss import Maps, fcos_losses
 from .fcos_targets import FCOSTargets, assign_targets, instances_by_patch
 from .large_image_fcos_head import LargeImageFCOSHead
@@ -263,38 +263,22 @@ class PatchFCOSHead(LargeImageFCOSHead):
 
     # --- prediction -------------------------------------------------------------------------
 
-    def predict_image(
-        self,
-        batch: PatchBatch[object],
-        outs: Maps,
-        meta: dict[str, Any],
-        rescale: bool,
-        global_outs: Maps | None = None,
-        frames: FrameSplit | None = None,
-    ) -> InstanceData:
-        """Detections in one image, of both frames after one post-processing.
+    def candidates(self, size: tuple[int, int]) -> Candidates:
+        """Gathers what the predictions of :meth:`maps` or :meth:`global_maps` give before NMS.
 
         Args:
-            batch: A batch of this one image.
-            outs: The predictions of :meth:`maps` at all of its patches.
-            meta: Its meta information, ``img_shape`` and ``scale_factor`` among it.
-            rescale: Give boxes in pixels of the original image.
-            global_outs: The predictions of :meth:`global_maps`; None: none.
-            frames: What shared the objects out; goes with ``global_outs``.
+            size: Height and width of the image [px].
         """
-        grid = batch.grids[0]
-        stitched = [[grid.merge(x, crop=False)[None] for x in kind] for kind in outs]
-        found = self._candidates(stitched, meta)
-        if frames is not None and global_outs is not None:
-            large = self._candidates(global_outs, {**meta, 'img_shape': grid.global_size})
-            found = InstanceData.cat(
-                [frames.from_patches(grid, found), frames.from_global_patch(grid, large)]
-            )
-        return self._bbox_post_process(found, self.test_cfg, rescale, with_nms=True, img_meta=meta)
+        return Candidates(self, size)
 
-    def _candidates(self, outs: Sequence[list[Tensor]], meta: dict[str, Any]) -> InstanceData:
-        """What the maps of one image give before NMS, in its pixels."""
-        found: list[InstanceData] = self.predict_by_feat(
-            *outs, batch_img_metas=[meta], rescale=False, with_nms=False
-        )
-        return found[0]
+    def post_process(
+        self, found: InstanceData, meta: dict[str, Any], rescale: bool
+    ) -> InstanceData:
+        """Detections in one image from its candidates: NMS, and no more than ``max_per_img``.
+
+        Args:
+            found: As :meth:`Candidates.all` gives them.
+            meta: Meta information of the image, ``scale_factor`` among it.
+            rescale: Give boxes in pixels of the original image.
+        """
+        return self._bbox_post_process(found, self.test_cfg, rescale, with_nms=True, img_meta=meta)

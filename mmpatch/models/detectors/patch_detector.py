@@ -153,28 +153,27 @@ class PatchDetector(BasePatchDetector):
         losses: dict[str, Tensor] = self.bbox_head.global_losses(batch, global_features)
         return losses
 
+    @torch.no_grad()
     def detect(
         self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool
     ) -> InstanceData:
         """Detections in a batch of one image."""
-        maps, global_features = self._maps(batch)
-        global_maps = None
+        head, grid, global_features = self.bbox_head, batch.grids[0], None
+        local = head.candidates(meta['img_shape'])
+        for latent, global_features, patches in self.sweep(batch):
+            maps = head.maps(batch, latent, global_features, patches)
+            local.add(maps, batch.origins[patches])
+        found = local.all()
         if self.frames is not None and global_features is not None:
-            global_maps = self.bbox_head.global_maps(global_features)
-        found: InstanceData = self.bbox_head.predict_image(
-            batch, maps, meta, rescale, global_maps, self.frames
-        )
-        return found
+            large = head.candidates(grid.global_size)
+            large.add(head.global_maps(global_features), torch.zeros(1, 2))
+            found = self.frames.together(grid, found, large.all())
+        detections: InstanceData = head.post_process(found, meta, rescale)
+        return detections
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """Raw maps of theta2 at every patch (mode ``'tensor'``)."""
-        return self._maps(self.cut_images(batch_inputs))[0]
-
-    @torch.no_grad()
-    def _maps(self, batch: PatchBatch[object]) -> tuple[Any, Features | None]:
-        """The maps of theta2 at every patch, and the features of the global patches."""
-        parts, global_features = [], None
-        for latent, global_features, patches in self.sweep(batch):
-            parts.append(self.bbox_head.maps(batch, latent, global_features, patches))
-        maps = tuple([torch.cat(level) for level in zip(*kind)] for kind in zip(*parts))
-        return maps, global_features
+        batch = self.cut_images(batch_inputs)
+        with torch.no_grad():
+            parts = [self.bbox_head.maps(batch, *part) for part in self.sweep(batch)]
+        return tuple([torch.cat(level) for level in zip(*kind)] for kind in zip(*parts))

@@ -191,10 +191,7 @@ class PatchStitchedDetector(BasePatchDetector):
         (large,) = self.bbox_head.predict(
             self._own(global_features), _as_global_patches(batch, [sample]), rescale=False
         )
-        grid = batch.grids[0]
-        found = InstanceData.cat(
-            [frames.from_patches(grid, found), frames.from_global_patch(grid, large)]
-        )
+        found = frames.together(batch.grids[0], found, large)
         if rescale:
             found.bboxes /= found.bboxes.new_tensor(meta['scale_factor']).repeat(2)
         overlap = self.test_cfg.get('nms', {}).get('iou_threshold', 0.5)
