@@ -8,8 +8,8 @@ _base_ = [
 ]
 norm_cfg = dict(type='GN', num_groups=4, requires_grad=True)
 model = dict(
-    patch_size=256,
-    chunk_size=1,
+    global_loss=1.0,  # a step on four of 64 patches tells the global patch little of the image
+    normalise_by='iteration',
     backbone=dict(base_channels=16, norm_cfg=norm_cfg),
     decode_head=dict(
         in_channels=16,
@@ -25,9 +25,9 @@ train_cfg = dict(
     type='mmpatch.PatchGDTrainLoop',
     max_epochs=max_epochs,
     val_interval=max_epochs,
-    gradient='sampled',
-    sampled_patches=1,
-    inner_iterations=8,
+    gradient=dict(type='sampled', fill=False),  # another image in every step
+    sampled_patches=4,
+    inner_iterations=1,
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -15,7 +15,7 @@ from mmpatch.patching.sweep import blended_sweep, sweep
 
 from .compiled import Compiled
 from .norms import fix_norms, freeze
-from .protocol import LossRegion, LossScope, Sums
+from .protocol import LossRegion, LossScope, NormaliseBy, Sums
 
 
 class PatchModelMixin:
@@ -53,6 +53,7 @@ class PatchModelMixin:
     data_preprocessor: Any
     training: bool
     loss_region: LossRegion = 'sampled'
+    normalise_by: NormaliseBy = 'batch'
     #: Every task has its own of these two; see :class:`mmpatch.models.protocol.PatchModel`.
     cut: Callable[..., PatchBatch[Any]]
     patch_losses: Callable[..., dict[str, Tensor]]

@@ -17,6 +17,9 @@ LossScope = Literal['patch', 'neighbours', 'image']
 #: Which patches an inner iteration scores: those that carry gradient, or all.
 LossRegion = Literal['sampled', 'full']
 
+#: What the losses of an inner iteration are divided by, or depend on by sums: what it scores, or all.
+NormaliseBy = Literal['iteration', 'batch']
+
 #: Sums over patches that a loss depends on; the model that makes them knows what they mean.
 Sums = tuple[Tensor, ...]
 
@@ -38,11 +41,14 @@ class PatchModel(HasModules, Protocol[Targets]):
         loss_scope: How much of Z the loss of a patch reads.
         loss_region: Which patches an inner iteration scores.
         needs_sums: Whether the loss of a patch depends on sums over all patches.
+        normalise_by: Whether an inner iteration takes these sums over what it scores, as a step on
+            tiles does, or over the whole batch.
     """
 
     chunk_size: int
     global_patch: bool
     loss_region: LossRegion
+    normalise_by: NormaliseBy
 
     @property
     def reads_global(self) -> bool:

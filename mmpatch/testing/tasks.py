@@ -116,6 +116,8 @@ TASKS = (
             dict(latent_stride=1),
             dict(latent_stride=1, loss_region='sampled', halo=16),
             dict(latent_stride=4),
+            dict(latent_stride=4, global_loss=0.5, aggregator=dict(fusion='add')),
+            dict(latent_stride=1, global_loss=2.0),
             dict(loss_region='sampled'),
             dict(base=tiny_segmentor.DEEPLABV3, classes=2),
         ),

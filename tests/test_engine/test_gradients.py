@@ -265,6 +265,28 @@ def test_a_draw_of_one_patch_is_a_step_on_a_tile() -> None:
         torch.testing.assert_close(logged[name], value, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize('chunk_size', [None, 1])
+@pytest.mark.parametrize('width', [64, 100])
+@pytest.mark.parametrize('variant', [{}, dict(latent_stride=1), dict(latent_stride=4)])
+def test_a_draw_of_a_segmentor_is_a_step_on_a_tile(
+    variant: dict[str, Any], width: int, chunk_size: int | None
+) -> None:
+    """Without fill and global patch, with sums over what an iteration scores."""
+    task = TASKS[1]
+    model: Any = task.build(global_patch=False, normalise_by='iteration', **variant)
+    tile, sample = task.images()[0][:, :64, :width], task.samples()[0]
+    sample.gt_sem_seg.data = sample.gt_sem_seg.data[:, :64, :width]
+    gradient = SampledGradient(fill=False, chunk_size=chunk_size)
+    gradient.check(model)
+    draw = torch.arange(1 + (width > 64))
+    logged, found = run(gradient, task, model, [draw])
+    alone = Task('tile', lambda: model, lambda: [copy.deepcopy(sample)], images=lambda: [tile])
+    losses, expected = autograd(alone, model)
+    assert_equal(found, expected)
+    for name, value in losses.items():
+        torch.testing.assert_close(logged[name].squeeze(), value.squeeze(), rtol=1e-9, atol=0)
+
+
 @pytest.mark.parametrize('normalise_by', ['iteration', 'batch'])
 def test_an_inner_iteration_of_the_global_patch(normalise_by: str) -> None:
     """Its loss is that of a downsampled image, or with the others that of the batch."""

@@ -124,10 +124,8 @@ def two_pass(
         encodings = [passes.encode(latent, chunk, room.take(len(chunk))) for chunk in chunks]
     sums = None
     if model.needs_sums:
-        parts = [
-            passes.sums(latent, global_patch, part)
-            for part in batch.all_patches.split(work.chunk_size)
-        ]
+        summed = scored if model.normalise_by == 'iteration' else batch.all_patches
+        parts = [passes.sums(latent, global_patch, part) for part in summed.split(work.chunk_size)]
         sums = model.batch_sums(batch, parts)
     together = model.loss_scope == 'image'  # its loss cannot be scored in parts
     losses = [

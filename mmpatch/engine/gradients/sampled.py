@@ -66,13 +66,12 @@ class SampledGradient:
         Raises:
             ValueError: If nothing is to be filled but the loss reads all patches.
         """
-        if not self.fill and (
-            model.loss_scope == 'image' or model.needs_sums or model.loss_region == 'full'
-        ):
+        summed = model.needs_sums and model.normalise_by == 'batch'
+        if not self.fill and (model.loss_scope == 'image' or summed or model.loss_region == 'full'):
             raise ValueError(
                 f'fill=False leaves patches out that were not sampled yet, but the loss of '
                 f'{type(model).__name__} reads all patches of an image: set fill=True, or '
-                "loss_region='sampled' where the model has it"
+                "loss_region='sampled' and normalise_by='iteration' where the model has them"
             )
         names = training_norms(model)
         if names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -37,6 +38,15 @@ class LatentClassifier(BaseModule):
         self.fusion = fusion
         both = global_patch and fusion == 'concat'
         self.conv = nn.Conv2d(channels * (1 + both), out_channels, 1)
+
+    def of_global(self, global_latent: Tensor) -> Tensor:
+        """What the global latent (B, D, h, w) says alone: logits (B, out_channels, h, w).
+
+        It is the part that the global latent has in :meth:`forward`.
+        """
+        weight = self.conv.weight[:, -global_latent.shape[1] :]
+        logits: Tensor = F.conv2d(global_latent, weight, self.conv.bias)
+        return logits
 
     def forward(self, local: Tensor, global_maps: Tensor | None) -> Tensor:
         """Classify S places.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ class LabelMaps:
 
     Attributes:
         normalisers: What divides the losses of the batch, counted once and averaged over ranks.
+        scored: Number of patches whose losses stand for the batch's; None: all.
 
     Raises:
         ValueError: If a map has another size than its image.
@@ -50,6 +52,14 @@ class LabelMaps:
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.normalisers: Tensor | None = None
+        self.scored: int | None = None
+        self._of_global: dict[int, Tensor] = {}
+
+    def for_iteration(self, scored: int) -> LabelMaps:
+        """The same maps for an inner iteration whose losses are those of the patches it scores alone."""
+        labels = copy.copy(self)
+        labels.normalisers, labels.scored = None, scored
+        return labels
 
     def read(self, indices: Tensor, device: torch.device) -> Tensor:
         """Labels of patches.
@@ -73,6 +83,34 @@ class LabelMaps:
             window[: found.shape[0], : found.shape[1]] = found
             self._check(window, image)
         return moved(windows, device)
+
+    def read_global(self, cells: int, device: torch.device) -> Tensor:
+        """Labels of the global patches, those in the middle of their cells.
+
+        Args:
+            cells: Cells of a global patch's side.
+            device: Where they are needed.
+
+        Returns:
+            (B, cells, cells) int64, ``ignore_index`` beyond the image.
+        """
+        if cells not in self._of_global:  # once a batch
+            self._of_global[cells] = moved(self._read_global(cells), device)
+        return self._of_global[cells]
+
+    def _read_global(self, cells: int) -> Tensor:
+        windows = torch.full((len(self.maps), cells, cells), self.ignore_index, dtype=torch.long)
+        middles = (torch.arange(cells) + 0.5) * (self.batch.patch_size / cells)
+        for window, label, grid in zip(windows, self.maps, self.batch.grids):
+            ys, xs = (
+                (middles[middles < inside] / scale).long()
+                for inside, scale in zip(grid.global_size, grid.global_scale)
+            )
+            for row, y in zip(window, ys.tolist()):
+                row[: len(xs)] = label[:, y : y + 1, :][0, 0, xs]
+        for number, window in enumerate(windows):
+            self._check(window, number)
+        return windows
 
     def _check(self, window: Tensor, image: int) -> None:
         classes = max(self.num_classes, 2)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mmpatch.models.losses import ImageLosses, PixelAccuracy, summed
 from mmpatch.models.patch_model import PatchModelMixin, check_strides
-from mmpatch.models.protocol import LossRegion, LossScope, Sums
+from mmpatch.models.protocol import LossRegion, LossScope, NormaliseBy, Sums
 from mmpatch.patching import Features, Latent, PatchBatch
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
@@ -46,8 +46,15 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
             exact gradient remembers no more of Z than a chunk. A coarser one makes Z smaller where
             it is remembered; logits are interpolated between its cells.
         aggregator: Settings of :class:`mmpatch.LatentClassifier`, ``fusion`` among them.
+        global_loss: Weight of the losses of the global patches themselves: what theta2 says from the global
+            latent alone, on the downsampled image. A patch alone teaches the global patch no more
+            than its own part of it. 0: none, as in the paper.
         loss_region: What an inner iteration scores: ``'sampled'``, the patches that carry gradient,
-            or ``'full'``, the whole image as in the paper; both with sums over whole images.
+            or ``'full'``, the whole image as in the paper.
+        normalise_by: Which sums an inner iteration takes: over whole images (``'batch'``), so that its gradient is
+            part of theirs, or over what it scores (``'iteration'``), as a step on tiles does. The
+            latter needs no features of other patches: see ``fill`` of
+            :class:`mmpatch.SampledGradient`.
         patch_size, halo, test_halo, stride, blend, chunk_size, global_patch: See
             :class:`PatchModelMixin`.
         frozen, norm_eval, channels_last, compile, small_images: See :class:`PatchModelMixin`.
@@ -66,11 +73,15 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         latent_channels: int = 8,
         latent_stride: int | None = None,
         aggregator: dict[str, Any] | None = None,
+        global_loss: float = 0.0,
         loss_region: LossRegion = 'sampled',
+        normalise_by: NormaliseBy = 'batch',
         **kwargs: Any,
     ) -> None:
         if loss_region not in ('full', 'sampled'):
             raise ValueError(f"loss_region must be 'full' or 'sampled', got {loss_region!r}")
+        if normalise_by not in ('iteration', 'batch'):
+            raise ValueError(f"normalise_by must be 'iteration' or 'batch', got {normalise_by!r}")
         super().__init__(
             *args,
             patch_size=patch_size,
@@ -98,6 +109,8 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         self.latent_channels = latent_channels
         self.latent_stride = latent_stride
         self.loss_region = loss_region
+        self.normalise_by = normalise_by
+        self.global_loss = global_loss
         head.conv_seg = nn.Conv2d(head.channels, latent_channels, 1)
         if (head.init_cfg or {}).get('override', {}).get('name') == 'conv_seg':
             head.init_cfg = None  # weights of 0.01 are meant for a layer that no other one follows
@@ -185,6 +198,18 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         )
         return batch.with_targets(labels)
 
+    def for_iteration(
+        self,
+        batch: PatchBatch[LabelMaps],
+        patches: Tensor,
+        weight: float,
+        global_weight: float,
+    ) -> PatchBatch[LabelMaps]:
+        """The batch as an inner iteration sees it that scores S patches."""
+        if self.normalise_by == 'batch':
+            return batch
+        return batch.with_targets(batch.targets.for_iteration(len(patches)))
+
     def patch_sums(
         self,
         batch: PatchBatch[LabelMaps],
@@ -223,8 +248,28 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         if sums is None:
             losses = self._losses.values(own)
         else:
-            losses = self._losses.shares(own, sums, len(patches) / batch.num_patches)
+            scored = batch.targets.scored or batch.num_patches
+            losses = self._losses.shares(own, sums, len(patches) / scored)
+            losses = {name: x * (scored / batch.num_patches) for name, x in losses.items()}
         return dict(add_prefix(losses, 'decode'))
+
+    def global_losses(
+        self, batch: PatchBatch[LabelMaps], global_features: Features
+    ) -> dict[str, Tensor]:
+        """Losses of the global patches from their own latent, times ``global_loss``."""
+        if not self.global_loss:
+            return {}
+        logits = self.aggregator.of_global(global_features[0])
+        labels = batch.targets.read_global(logits.shape[-1], logits.device)
+        images = torch.arange(batch.num_images)
+        own = self._losses.sums(
+            logits, labels, images, batch.num_images, batch.targets.ignore_index
+        )
+        losses = self._losses.values(own)
+        return {
+            f'global.{name}': value * self.global_loss if 'loss' in name else value
+            for name, value in losses.items()
+        }
 
     # --- prediction -------------------------------------------------------------------------
 

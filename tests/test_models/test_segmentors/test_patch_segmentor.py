@@ -180,6 +180,34 @@ def test_windows_are_moved_by_a_stride_that_divides_patch_and_halo() -> None:
 
 
 @pytest.mark.parametrize('classes', [1, 3])
+@pytest.mark.parametrize('fusion', ['add', 'concat'])
+@pytest.mark.parametrize('latent_stride', [1, 4])
+def test_losses_of_the_global_patch_are_the_stock_ones_on_a_small_image(
+    classes: int, fusion: str, latent_stride: int
+) -> None:
+    model: Any = build_segmentor(
+        classes=classes,
+        latent_stride=latent_stride,
+        global_loss=0.5,
+        aggregator=dict(fusion=fusion),
+    ).train()
+    picture, label = image(128, 96), sample(128, 96, classes)
+    batch = model.cut([picture], [label])
+    global_features = model.encode_global(batch)
+    logits = model.aggregator(torch.zeros_like(global_features[0]), global_features[0])
+    cells = 64 // latent_stride  # of a global patch of 64 px, 48 of which are image
+    small = logits[..., : cells * 3 // 4]
+    step = 2 * latent_stride
+    label.gt_sem_seg.data = label.gt_sem_seg.data[:, step // 2 :: step, step // 2 :: step]
+    expected = model.decode_head.loss_by_feat(small, [label])
+    found = model.global_losses(batch, global_features)
+    assert set(found) == {f'global.{name}' for name in expected}
+    for name, value in expected.items():
+        share = 0.5 if 'loss' in name else 1.0
+        torch.testing.assert_close(found[f'global.{name}'], share * value.squeeze())
+
+
+@pytest.mark.parametrize('classes', [1, 3])
 def test_an_image_without_foreground_or_without_labels(classes: int) -> None:
     model: Any = build_segmentor(classes=classes).train()
     for value in (0, 255):
