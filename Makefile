@@ -10,10 +10,10 @@ SCALES := $(or $(COMPARISON),--minutes 12 --seeds 0 1 2 --jobs 2)
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo compare docs test lint types clean distclean
+.PHONY: help env demo compare docs test gpu-check lint types clean distclean
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 	@echo
 	@echo "Settings: PYTHON=python3.11   the Python to start from (3.10, 3.11 or 3.12)"
 	@echo "          ARGS='-m \"not slow\"' more arguments for pytest, the demo or the comparison"
@@ -40,6 +40,10 @@ docs: env  ## Write the documentation as a site into site/
 
 test: env  ## Run the tests
 	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+gpu-check: env  ## On a GPU: check gradients, precisions and memory, then measure memory and time
+	$(RUN) -m pytest -m gpu
+	$(RUN) tools/analysis_tools/benchmark.py --models fcos-r18 fcos-r50 --sides 1024 2048 4096 --device cuda $(ARGS)
 
 lint: env  ## Check style and format (ruff)
 	$(RUN) -m ruff check .

@@ -148,6 +148,9 @@ class Around:
     Args:
         latent: The latent.
         indices: (S,) flat numbers.
+
+    Attributes:
+        known: (S, 9) bool, on the host: which of the 3 x 3 patches around each are known.
     """
 
     def __init__(self, latent: Latent, indices: Tensor) -> None:
@@ -156,6 +159,7 @@ class Around:
         self.values, self.gradients = latent.values, latent.gradients
         near = latent.batch.neighbours[indices]
         near = near.masked_fill(~latent._known[near.clamp(min=0)], -1)
+        self.known = near >= 0
         self._near = self.values.places(near)
         self._collected = None if self.gradients is None else self.gradients.places(near)
 

@@ -54,7 +54,11 @@ def _detection_samples() -> list[Any]:
 
 
 def passes_of(
-    task: Task, model: Any, every: int = 1, images: Sequence[int] | None = None
+    task: Task,
+    model: Any,
+    every: int = 1,
+    images: Sequence[int] | None = None,
+    wrapper: OptimWrapper | None = None,
 ) -> Passes:
     """A batch of a task's images, and an optimizer whose steps change nothing.
 
@@ -63,8 +67,9 @@ def passes_of(
         model: A model that it built.
         every: Inner iterations per step; gradients are scaled by its inverse.
         images: Numbers of the task's images; None: all.
+        wrapper: Another optimizer, whose precision the model gets.
     """
-    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0))
+    wrapper = wrapper or OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0))
     pictures, samples = task.images(), task.samples()
     chosen = range(len(pictures)) if images is None else images
     batch = model.cut([pictures[i] for i in chosen], [samples[i] for i in chosen])

@@ -23,6 +23,9 @@ COLUMNS = {
     **{'0-32 px': 'AP_0-32', '32-64': 'AP_32-64', '64-256': 'AP_64-256'},
     **{'256-512': 'AP_256-512', '512+': 'AP_512+'},
     **{'F1': 'image/F1', 'IoU': 'image/IoU', 'recall at IoU 0.5': 'recall50'},
+    **{name: f'{name}_AP50' for name in ('region', 'inside', 'outside')},
+    **{'mean IoU': 'pixel/IoU', 'sea IoU': 'pixel/sea_IoU', 'lake IoU': 'pixel/lake_IoU'},
+    **{'lakes 0-16 px': 'recall_lake_0-16', '16-64': 'recall_lake_16-64', '64+': 'recall_lake_64+'},
     **{'memory [GiB]': 'peak [GiB]', 'peak memory [GiB]': 'peak [GiB]', '0-32': 'AP_0-32'},
 }
 #: Metrics of the model index, and by how much it multiplies them.

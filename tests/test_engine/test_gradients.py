@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.structures import PixelData
 from torch import Tensor, nn
 
 from mmpatch.engine.gradients import ExactGradient, SampledGradient, Workload, workload
@@ -275,7 +276,7 @@ def test_a_draw_of_a_segmentor_is_a_step_on_a_tile(
     task = TASKS[1]
     model: Any = task.build(global_patch=False, normalise_by='iteration', **variant)
     tile, sample = task.images()[0][:, :64, :width], task.samples()[0]
-    sample.gt_sem_seg.data = sample.gt_sem_seg.data[:, :64, :width]
+    sample.gt_sem_seg = PixelData(data=sample.gt_sem_seg.data[:, :64, :width])
     gradient = SampledGradient(fill=False, chunk_size=chunk_size)
     gradient.check(model)
     draw = torch.arange(1 + (width > 64))

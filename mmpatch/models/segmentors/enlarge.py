@@ -7,10 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmpatch.patching import PatchBatch
+from mmpatch.patching.store import window_cells
 from mmpatch.utils.devices import moved
 
 
-def enlarged(logits: Tensor, batch: PatchBatch[object], indices: Tensor, stride: int) -> Tensor:
+def enlarged(
+    logits: Tensor, batch: PatchBatch[object], indices: Tensor, stride: int, known: Tensor
+) -> Tensor:
     """Interpolate logits to full resolution, bilinear.
 
     Args:
@@ -18,9 +21,11 @@ def enlarged(logits: Tensor, batch: PatchBatch[object], indices: Tensor, stride:
         batch: The patches.
         indices: (S,) their flat numbers.
         stride: Side of a cell [px].
+        known: (S, 9) bool, on the host: see :class:`mmpatch.patching.latent.Around`.
 
     Returns:
-        (S, C, P, P). Cells beyond the image have no weight, so values at its border are continued.
+        (S, C, P, P). Cells beyond the image, or of patches that are not known, have no weight: values at
+        their border are continued.
     """
     cells = torch.arange(-1, logits.shape[-1] - 1) * stride
     inside = []
@@ -28,7 +33,9 @@ def enlarged(logits: Tensor, batch: PatchBatch[object], indices: Tensor, stride:
         sizes = torch.tensor([(grid.height, grid.width)[axis] for grid in batch.grids])
         starts = batch.origins[indices, axis, None] + cells
         inside.append((starts >= 0) & (starts < sizes[batch.image_index[indices], None]))
+    patch, _ = window_cells(*(length - 2 for length in logits.shape[2:]), 1, known.device)
     mask = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    mask &= known[:, patch].view_as(mask)
 
     def enlarge(x: Tensor) -> Tensor:
         x = F.interpolate(x, scale_factor=stride, mode='bilinear', align_corners=False)

@@ -25,7 +25,7 @@ class LabelMaps:
 
     Attributes:
         normalisers: What divides the losses of the batch, counted once and averaged over ranks.
-        scored: Number of patches whose losses stand for the batch's; None: all.
+        scored: (S,) the patches whose losses stand for the batch's; None: all.
 
     Raises:
         ValueError: If a map has another size than its image.
@@ -52,14 +52,21 @@ class LabelMaps:
         self.num_classes = num_classes
         self.ignore_index = ignore_index
         self.normalisers: Tensor | None = None
-        self.scored: int | None = None
+        self.scored: Tensor | None = None
         self._of_global: dict[int, Tensor] = {}
 
-    def for_iteration(self, scored: int) -> LabelMaps:
-        """The same maps for an inner iteration whose losses are those of the patches it scores alone."""
+    def for_iteration(self, patches: Tensor) -> LabelMaps:
+        """The same maps for an inner iteration whose losses are those of the S patches it scores alone."""
         labels = copy.copy(self)
-        labels.normalisers, labels.scored = None, scored
+        labels.normalisers, labels.scored = None, patches
         return labels
+
+    def of_scored(self, sums: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Sums over images, (B, k) per loss, without the images that no scored patch belongs to."""
+        if self.scored is None:
+            return sums
+        images = self.batch.image_index[self.scored].unique()
+        return tuple(own[moved(images, own.device)] for own in sums)
 
     def read(self, indices: Tensor, device: torch.device) -> Tensor:
         """Labels of patches.

@@ -173,7 +173,8 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         cells = latent.levels[0].shape[-1]
         stride = batch.patch_size // cells
         margin = int(stride > 1)
-        local = latent.windows(0, patches, margin)
+        around = latent.around(patches)
+        local = around.windows(0, margin)
         global_maps = None
         if global_features is not None:
             global_maps = global_windows(global_features[0], batch, patches, (cells, cells), margin)
@@ -184,7 +185,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
                 f'{type(self.aggregator).__name__} must return {wanted}, it returned '
                 f'{tuple(logits.shape)}'
             )
-        return logits if stride == 1 else enlarged(logits, batch, patches, stride)
+        return logits if stride == 1 else enlarged(logits, batch, patches, stride, around.known)
 
     def cut(self, inputs: Sequence[Tensor], data_samples: Sequence[Any]) -> PatchBatch[LabelMaps]:
         """Cut the images (C, H, W) of a training batch; labels stay where they are."""
@@ -208,7 +209,7 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         """The batch as an inner iteration sees it that scores S patches."""
         if self.normalise_by == 'batch':
             return batch
-        return batch.with_targets(batch.targets.for_iteration(len(patches)))
+        return batch.with_targets(batch.targets.for_iteration(patches))
 
     def patch_sums(
         self,
@@ -226,8 +227,8 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
 
     def batch_sums(self, batch: PatchBatch[LabelMaps], parts: Sequence[Sums]) -> Sums:
         """The sums over images that losses are made of, (B, k) float64 per loss."""
-        sums = tuple(torch.stack(column).sum(dim=0) for column in zip(*parts))
         targets = batch.targets
+        sums = targets.of_scored(tuple(torch.stack(column).sum(dim=0) for column in zip(*parts)))
         if targets.normalisers is None:  # once per batch, however often its gradient is computed
             targets.normalisers = self._losses.normalisers(sums)
         return self._losses.normalised(sums, targets.normalisers)
@@ -248,9 +249,11 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
         if sums is None:
             losses = self._losses.values(own)
         else:
-            scored = batch.targets.scored or batch.num_patches
-            losses = self._losses.shares(own, sums, len(patches) / scored)
-            losses = {name: x * (scored / batch.num_patches) for name, x in losses.items()}
+            scored = batch.targets.scored
+            count = batch.num_patches if scored is None else len(scored)
+            own = batch.targets.of_scored(own)
+            losses = self._losses.shares(own, sums, len(patches) / count)
+            losses = {name: x * (count / batch.num_patches) for name, x in losses.items()}
         return dict(add_prefix(losses, 'decode'))
 
     def global_losses(
