@@ -259,8 +259,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--oracle', action='store_true')
     parser.add_argument('--out', type=Path, default=Path('data/lakes'))
     args, others = parser.parse_known_args(argv)
-    others += ['--out', str(args.out)]
-    print(run_converter(REQUIREMENT, 'data/lakes', is_complete, convert, others))
+    print(run_converter(REQUIREMENT, str(args.out), is_complete, convert, others))
     if args.oracle:
         for name, value in oracle(args.out, 'test').items():
             print(f'{name:24} {value:.1f}')

@@ -92,8 +92,8 @@ class PixelAccuracy:
     def sums(self, logits: Tensor, labels: Tensor, ignore_index: int) -> Tensor:
         """Number of correct pixels and of valid pixels in each window; (S, 2)."""
         binary = logits.shape[1] == 1
-        best = logits.max(dim=1)  # argmax is nine times as slow on a CPU
-        predicted = logits[:, 0].sigmoid() > self.threshold if binary else best.indices
+        # argmax over few channels is nine times as slow on a CPU
+        predicted = logits[:, 0].sigmoid() > self.threshold if binary else logits.max(dim=1).indices
         valid = labels != ignore_index
         right = (predicted == labels) & valid
         return torch.stack([x.flatten(1).sum(1) for x in (right, valid)], dim=1)
