@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -80,7 +81,7 @@ class RasterImage:
         self.reduce_zero_label = reduce_zero_label
         self.flips = flips
         self.fill = fill
-        self._opened: dict[int, Any] = {}
+        self._opened: dict[int, tuple[Any, threading.Lock]] = {}
         if not Path(path).is_file():
             raise FileNotFoundError(f'no image at {Path(path).absolute()}')
         source = self._source()
@@ -168,11 +169,13 @@ class RasterImage:
     def _read_file(self, region: tuple[int, int, int, int], **resizing: Any) -> NDArray[Any]:
         x0, y0, x1, y1 = region
         try:
-            pixels: NDArray[Any] = self._source().read(
-                [band + 1 for band in self.bands],
-                window=Window(x0, y0, x1 - x0, y1 - y0),
-                **resizing,
-            )
+            source, turn = self._opened_here()
+            with turn:
+                pixels: NDArray[Any] = source.read(
+                    [band + 1 for band in self.bands],
+                    window=Window(x0, y0, x1 - x0, y1 - y0),
+                    **resizing,
+                )
         except RasterioIOError as error:
             raise ValueError(
                 f'{self.path} cannot be read at rows {y0} to {y1}, columns {x0} to {x1} ({error}; '
@@ -247,13 +250,20 @@ class RasterImage:
         return {**self.__dict__, '_opened': {}}
 
     def _source(self) -> Any:
-        """The open file of this process; GDAL's handles must not be shared after a fork."""
+        """The open file of this process."""
+        return self._opened_here()[0]
+
+    def _opened_here(self) -> tuple[Any, threading.Lock]:
+        """The open file of this process, and a lock for its readers, as patches are read ahead in a thread.
+
+        GDAL's handles must neither be shared after a fork nor be used by several threads at once.
+        """
         process = os.getpid()
         if process not in self._opened:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter('ignore', NotGeoreferencedWarning)
-                    self._opened = {process: rasterio.open(self.path)}
+                    self._opened = {process: (rasterio.open(self.path), threading.Lock())}
             except RasterioIOError as error:
                 raise ValueError(f'{self.path} is no image that GDAL can read: {error}') from error
         return self._opened[process]

@@ -279,6 +279,7 @@ class PatchModelMixin:
             self.data_preprocessor.to_input,
             self.existing_patches(images),
             self.stride,
+            self.data_preprocessor.device,
         )
         if self.training and self.small_images == 'error':
             for grid in batch.grids:

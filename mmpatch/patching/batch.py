@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .grid import PatchGrid
+from .read_ahead import ReadAhead, Windows
 from .store import Features
 
 
@@ -34,6 +35,8 @@ class Pixels(Protocol):
 #: Takes raw pixels (K, C, height, width) of the host to what theta1 reads: moved and normalised.
 ToInput = Callable[[Tensor], Tensor]
 
+
+HOST = torch.device('cpu')
 
 #: Labels of a batch as the loss needs them; each model has its own type. Code that only reads the
 #: geometry takes a ``PatchBatch[object]``, which is any batch.
@@ -57,6 +60,7 @@ class PatchBatch(Generic[Targets]):
         keep: (N_b,) bool for each image, which patches of its grid exist; None: all. Others are
             neither read nor scored, as if they were no part of the image.
         stride: Largest stride of theta1 [px], by whose multiples windows are moved into the image.
+        device: Where theta1 runs.
 
     Raises:
         ValueError: If the images differ in type or in number of channels.
@@ -77,6 +81,7 @@ class PatchBatch(Generic[Targets]):
         to_input: ToInput = lambda windows: windows,
         keep: Sequence[Tensor] | None = None,
         stride: int = 1,
+        device: torch.device = HOST,
     ) -> None:
         _check_alike(images)
         self.images = images
@@ -85,6 +90,9 @@ class PatchBatch(Generic[Targets]):
         self.stride = stride
         self.to_input = to_input
         self.targets: Targets = cast('Targets', None)
+        # Slicing what is in memory already takes no time that a thread would save.
+        in_files = any(image.nbytes == 0 for image in images)
+        self._ahead = ReadAhead(self._windows, device) if in_files or device != HOST else None
         self.grids = tuple(
             PatchGrid(image.shape[-2], image.shape[-1], patch_size, halo, stride)
             for image in images
@@ -147,6 +155,11 @@ class PatchBatch(Generic[Targets]):
         """The grid that a patch belongs to, and its number there."""
         return self.grids[int(self.image_index[index])], int(self.places[index])
 
+    def expect(self, chunks: Sequence[Tensor]) -> None:
+        """Name chunks of patches that will be read in this order, so that pixels are read ahead."""
+        if self._ahead is not None:
+            self._ahead.expect(chunks)
+
     def read(self, indices: Tensor) -> Tensor:
         """Read the windows of patches, ready for theta1.
 
@@ -156,6 +169,16 @@ class PatchBatch(Generic[Targets]):
         Returns:
             (K, C, Q, Q) moved and normalised, zero outside the image.
         """
+        ahead = self._ahead
+        windows = self._windows(indices) if ahead is None else ahead.take(indices)
+        inputs = self.to_input(windows.pixels)
+        for patch, (height, width) in zip(inputs, windows.sizes):
+            patch[:, height:] = 0
+            patch[:, :, width:] = 0
+        return inputs
+
+    def _windows(self, indices: Tensor) -> Windows:
+        """The raw windows of patches (K,), on the host."""
         side = self.window_size
         first = as_computable(self.images[0][:, :1, :1])
         windows = first.new_zeros((len(indices), first.shape[0], side, side))
@@ -167,11 +190,7 @@ class PatchBatch(Generic[Targets]):
             image = self.images[int(self.image_index[index])]
             window[:, :height, :width] = image[:, rows, cols]
             sizes.append((height, width))
-        inputs = self.to_input(windows)
-        for patch, (height, width) in zip(inputs, sizes):
-            patch[:, height:] = 0
-            patch[:, :, width:] = 0
-        return inputs
+        return Windows(windows, sizes)
 
     def crop(self, indices: Tensor, features: Features) -> Features:
         """Cut features of windows to the cells of their patches; zeros beyond the image.

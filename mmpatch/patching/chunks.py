@@ -27,17 +27,35 @@ class ChunkOrder:
     Args:
         batch: The patches.
         chunk_size: Patches that go through theta1 at once.
+        scored: (S,) numbers of patches that follow each other; only these are scored. Chunks then hold
+            them and their neighbours. None: all.
 
     Attributes:
         chunks: Flat patch numbers (K,) of each chunk, ascending.
     """
 
-    def __init__(self, batch: PatchBatch[object], chunk_size: int) -> None:
-        self.chunks: tuple[Tensor, ...] = batch.all_patches.split(chunk_size)
-        last_neighbour = batch.neighbours.amax(dim=1).cummax(dim=0).values
-        ends = [int(chunk[-1]) for chunk in self.chunks]
+    def __init__(
+        self, batch: PatchBatch[object], chunk_size: int, scored: Tensor | None = None
+    ) -> None:
+        self._scored = batch.all_patches if scored is None else scored
+        self.chunks: tuple[Tensor, ...] = ()
+        self._completed_by: list[int] = []
+        if not len(self._scored):
+            return
+        near = batch.neighbours[self._scored]
+        first, end = int(near[near >= 0].min()), int(near.max()) + 1
+        self.chunks = batch.all_patches[first:end].split(chunk_size)
+        neighbours = batch.neighbours[first:end]
+        neighbours = neighbours.masked_fill(neighbours >= end, -1)  # they are not needed
+        last_neighbour = neighbours.amax(dim=1).cummax(dim=0).values - first
+        ends = [int(chunk[-1]) - first for chunk in self.chunks]
         #: For each chunk, the number of the chunk that completes it; ascending.
-        self._completed_by: list[int] = (last_neighbour[ends] // chunk_size).tolist()
+        self._completed_by = (last_neighbour[ends] // chunk_size).tolist()
+
+    def scored(self, i: int) -> Tensor:
+        """The patches of chunk ``i`` that are scored; (S,), may be empty."""
+        chunk = self.chunks[i]
+        return chunk[(chunk >= self._scored[0]) & (chunk <= self._scored[-1])]
 
     def completed(self, i: int) -> range:
         """Numbers of the chunks that chunk ``i`` completes; ascending, each chunk comes once."""

@@ -65,7 +65,9 @@ class Latent:
         """
         latent = cls(batch, storage=storage)
         with torch.no_grad():
-            for patches in batch.all_patches.split(chunk_size):
+            chunks = batch.all_patches.split(chunk_size)
+            batch.expect(chunks)
+            for patches in chunks:
                 latent.write(patches, encode(batch, patches))
         return latent
 
@@ -99,6 +101,22 @@ class Latent:
             self._make_room_for_gradient(features)
         if self.gradients is not None:
             self.gradients.clear(self.gradients.places(indices))
+
+    def stored(self, indices: Tensor) -> list[Tensor]:
+        """Copies of what is remembered of patches (K,), as it is stored; (K, h_l, w_l, D_l) a level."""
+        if self.values is None:
+            raise RuntimeError('nothing has been written to this latent yet')
+        places = self.values.places(indices)
+        return [maps.index_select(0, places) for maps in self.values.maps]
+
+    def restore(self, indices: Tensor, stored: Sequence[Tensor]) -> None:
+        """Remember what :meth:`stored` gave of patches (K,), in this latent or in one like it."""
+        if self.values is None:
+            raise RuntimeError('nothing has been written to this latent yet')
+        places = self.values.places(indices)
+        for maps, level in zip(self.values.maps, stored):
+            maps.index_copy_(0, places, level.to(maps.device))
+        self._known[indices] = True
 
     def collect_gradient(self, indices: Tensor | None = None) -> None:
         """Collect the gradient with respect to the features of some patches from now on.

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmpatch.utils.devices import moved
+from mmpatch.utils.devices import brought, gathered, moved
 from mmpatch.utils.memory import available_memory
 
 #: Feature maps of some patches, one tensor (patches, D_l, h_l, w_l) a level.
@@ -132,7 +132,7 @@ class PatchStore:
     def set(self, slots: Tensor, features: Features) -> None:
         """Overwrite the maps of some slots (K,) by features (K, D_l, h_l, w_l)."""
         for maps, feature in zip(self.maps, features):
-            maps.index_copy_(0, slots, feature.detach().permute(0, 2, 3, 1).to(maps))
+            maps.index_copy_(0, slots, brought(feature.detach().permute(0, 2, 3, 1), maps))
 
     def clear(self, slots: Tensor) -> None:
         """Overwrite the maps of some slots (K,) by zeros."""
@@ -141,8 +141,7 @@ class PatchStore:
 
     def get(self, level: int, slots: Tensor) -> Tensor:
         """The maps (K, D, h, w) of some slots (K,)."""
-        maps = self.maps[level].index_select(0, slots)
-        return maps.permute(0, 3, 1, 2).to(self._like[level])
+        return gathered(self.maps[level], slots, self._like[level]).permute(0, 3, 1, 2)
 
     def gather(self, level: int, near: Tensor, radius: int) -> Tensor:
         """Maps with a margin of their neighbours' cells.
@@ -159,9 +158,10 @@ class PatchStore:
             return self.get(level, near[:, 4])
         maps = self.maps[level]
         _, h, w, channels = maps.shape
-        cells = maps.reshape(-1, channels).index_select(0, self._cells(level, near, radius))
+        places = self._cells(level, near, radius)
+        cells = gathered(maps.reshape(-1, channels), places, self._like[level])
         windows = cells.view(len(near), h + 2 * radius, w + 2 * radius, channels)
-        return windows.permute(0, 3, 1, 2).to(self._like[level])
+        return windows.permute(0, 3, 1, 2)
 
     def scatter(self, level: int, near: Tensor, radius: int, values: Tensor) -> None:
         """Add to the maps what :meth:`gather` would read; its adjoint.
@@ -173,7 +173,7 @@ class PatchStore:
             values: (S, D, h + 2r, w + 2r).
         """
         maps = self.maps[level]
-        values = values.permute(0, 2, 3, 1).to(maps)
+        values = brought(values.permute(0, 2, 3, 1), maps)
         if radius == 0:
             maps.index_add_(0, near[:, 4], values)
             return

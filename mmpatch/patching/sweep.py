@@ -36,6 +36,7 @@ def sweep(
     order = ChunkOrder(batch, chunk_size)
     latent = Latent(batch, order.capacity)
     needed = _first_needed(batch, chunk_size, first)
+    batch.expect(order.chunks)
     for i, chunk in enumerate(order.chunks):
         if int(chunk[-1]) >= needed:
             latent.write(chunk, encode(chunk))

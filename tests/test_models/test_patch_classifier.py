@@ -115,7 +115,7 @@ def test_vectors_of_a_backbone_describe_the_window() -> None:
 def test_the_fill_is_what_evaluation_computes() -> None:
     model = build_classifier(double=False).eval()
     pixels = image(130, 300)
-    maps, _ = model._entries(pixels)
+    ((maps, _),) = model._entries([pixels])
     for chunk in (1, 4, 100):
         batch = model.cut_images([pixels])
         latent = Latent.fill(batch, model.encode, chunk)
@@ -187,7 +187,10 @@ def test_all_background(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(background, 'print_log', lambda text, **_: said.append(text))
     model = build_classifier(background=dict(value=255), double=False).eval()
-    black, white = torch.zeros(3, 130, 200), torch.full((3, 130, 200), 250, dtype=torch.uint8)
+    black, white = (
+        torch.zeros(3, 130, 200).byte(),
+        torch.full((3, 130, 200), 250, dtype=torch.uint8),
+    )
     assert model([black, white]).isfinite().all()
     assert said == [
         'an image of 130 x 200 px is all background (255 +- 16): one patch of it is kept'

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from mmpatch.patching import PatchBatch, PatchGrid
+from mmpatch.patching import PatchBatch, PatchGrid, read_ahead
 from mmpatch.patching.batch import resize
 
 
@@ -109,3 +111,49 @@ def test_targets_belong_to_a_copy() -> None:
     labelled = batch.with_targets('labels')
     assert labelled.targets == 'labels' and batch.targets is None
     assert labelled.places is batch.places
+
+
+class InFile:
+    """An image that stays in its file; notes which threads read it."""
+
+    nbytes = 0
+
+    def __init__(self, pixels: torch.Tensor, broken_below: int | None = None) -> None:
+        self.pixels, self.broken_below = pixels, broken_below
+        self.shape = pixels.shape
+        self.readers: list[str] = []
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> torch.Tensor:
+        self.readers.append(threading.current_thread().name.split('_')[0])
+        if self.broken_below is not None and key[1].stop > self.broken_below:
+            raise ValueError('truncated')
+        return self.pixels[key]
+
+
+def test_windows_of_files_are_read_ahead() -> None:
+    pixels = torch.randint(0, 256, (3, 70, 100), dtype=torch.uint8)
+    image, expected = InFile(pixels), PatchBatch([pixels], 32)
+    batch = PatchBatch([image], 32)
+    chunks = batch.all_patches.split(2)
+    batch.expect(chunks)
+    image.readers.clear()
+    for chunk in (*chunks, chunks[1], *chunks):  # in any order, and again
+        assert torch.equal(batch.read(chunk), expected.read(chunk))
+    windows = [name for name in image.readers if name == 'mmpatch-reader']
+    assert len(windows) >= 2 * (2 * len(chunks) - 2)
+
+
+def test_a_window_that_cannot_be_read_ahead_fails_when_it_is_needed() -> None:
+    batch = PatchBatch([InFile(torch.zeros(3, 70, 100), broken_below=32)], 32)
+    chunks = batch.all_patches.split(4)
+    batch.expect(chunks)
+    assert batch.read(chunks[0]).shape == (4, 3, 32, 32)
+    with pytest.raises(ValueError, match='truncated'):
+        batch.read(chunks[1])
+
+
+def test_what_is_in_memory_is_read_by_the_thread_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_ahead, '_reader', lambda _: pytest.fail('a thread was used'))
+    batch = PatchBatch([torch.rand(3, 70, 100)], 32)
+    batch.expect(batch.all_patches.split(2))
+    assert batch.read(torch.arange(2)).shape == (2, 3, 32, 32)

@@ -185,7 +185,9 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
     def predict(
         self, inputs: Sequence[Tensor], data_samples: Sequence[Any] | None = None, **kwargs: Any
     ) -> Any:
-        """Classify images (C, H, W) of any size, one after the other.
+        """Classify images (C, H, W) of any size.
+
+        Patches of all images go through theta1 together, ``chunk_size`` at a time.
 
         Args:
             inputs: B images as they come from the pipeline.
@@ -197,8 +199,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
             :attr:`explain` also ``patch_relevance`` and ``patch_side``, see :meth:`relevance`.
         """
         results = []
-        for i, image in enumerate(inputs):
-            maps, global_entry = self._entries(image)
+        for i, (maps, global_entry) in enumerate(self._entries(inputs)):
             with torch.no_grad():
                 vectors = self._theta2(maps, global_entry)
             samples = None if data_samples is None else [data_samples[i]]
@@ -235,16 +236,21 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         """As the stock classifier, for lists of images; ``'tensor'`` gives logits (B, classes)."""
         if mode == 'tensor':
             with torch.no_grad():
-                vectors = [self._theta2(*self._entries(image)) for image in inputs]
+                vectors = [self._theta2(*entries) for entries in self._entries(inputs)]
                 return self.head((torch.cat(vectors),))
         return super().forward(inputs, data_samples, mode)
 
-    def _entries(self, image: Pixels) -> tuple[Tensor, Tensor | None]:
-        """Z of one image, (1, D, m, n), and its global entry, (1, D, 1, 1) or None."""
-        batch = self.cut_images([image])
+    def _entries(self, inputs: Sequence[Pixels]) -> list[tuple[Tensor, Tensor | None]]:
+        """Z of each image, (1, D, m, n), and its global entry, (1, D, 1, 1) or None."""
+        batch = self.cut_images(inputs)
         ((latent, global_features, _),) = self.sweep(batch)
-        entry = None if global_features is None else global_features[0]
-        return self._latent_map(batch, latent, 0)[None], entry
+        return [
+            (
+                self._latent_map(batch, latent, image)[None],
+                None if global_features is None else global_features[0][image : image + 1],
+            )
+            for image in range(batch.num_images)
+        ]
 
     # --- parts ------------------------------------------------------------------------------
 

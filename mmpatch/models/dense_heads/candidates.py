@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,6 +10,12 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from .fcos_loss import Maps
+
+
+def split_maps(maps: Maps, sizes: Sequence[int]) -> list[Maps]:
+    """Split predictions at S patches into groups of so many patches each."""
+    kinds = [list(zip(*(level.split(sizes) for level in kind))) for kind in maps]
+    return [(list(scores), list(boxes), list(centers)) for scores, boxes, centers in zip(*kinds)]
 
 
 class Candidates:

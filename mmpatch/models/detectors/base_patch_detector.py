@@ -1,4 +1,4 @@
-"""What patch-wise detectors share: prediction, one image after the other."""
+"""What patch-wise detectors share: frames and prediction."""
 
 from __future__ import annotations
 
@@ -99,21 +99,23 @@ class BasePatchDetector(PatchModelMixin, SingleStageDetector):
         return batch, *self.frames(batch, data_samples)
 
     def detect(
-        self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool
-    ) -> InstanceData:
-        """Detections in one image.
+        self, batch: PatchBatch[object], metas: Sequence[dict[str, Any]], rescale: bool
+    ) -> list[InstanceData]:
+        """Detections in each image of a batch.
 
         Args:
-            batch: A batch of this one image.
-            meta: Its meta information, ``img_shape`` and ``scale_factor`` among it.
-            rescale: Give boxes in pixels of the original image.
+            batch: The batch of B images.
+            metas: Their B meta informations, ``img_shape`` and ``scale_factor`` among them.
+            rescale: Give boxes in pixels of the original images.
         """
         raise NotImplementedError
 
     def predict(
         self, batch_inputs: Sequence[Tensor], batch_data_samples: Any, rescale: bool = True
     ) -> Any:
-        """Detect objects in images (C, H, W) of any size, one image after the other.
+        """Detect objects in images (C, H, W) of any size.
+
+        Windows of all images go through theta1 together, ``chunk_size`` at a time.
 
         Args:
             batch_inputs: B images as they come from the pipeline.
@@ -124,11 +126,10 @@ class BasePatchDetector(PatchModelMixin, SingleStageDetector):
         Returns:
             The data samples with ``pred_instances``.
         """
-        results = []
-        for image, sample in zip(batch_inputs, batch_data_samples):
-            batch = self.cut_images([image])
-            if self.seen_scales is not None:
-                self.seen_scales.check(batch.grids[0])
-            meta = {'scale_factor': (1.0, 1.0), **sample.metainfo}
-            results.append(self.detect(batch, meta, rescale))
+        batch = self.cut_images(batch_inputs)
+        if self.seen_scales is not None:
+            for grid in batch.grids:
+                self.seen_scales.check(grid)
+        metas = [{'scale_factor': (1.0, 1.0), **sample.metainfo} for sample in batch_data_samples]
+        results = self.detect(batch, metas, rescale)
         return self.add_pred_to_datasample(batch_data_samples, results)

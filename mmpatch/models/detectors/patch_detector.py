@@ -9,6 +9,7 @@ import torch
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmpatch.models.dense_heads.candidates import split_maps
 from mmpatch.models.dense_heads.fcos_targets import FCOSTargets, normalised
 from mmpatch.models.patch_model import check_strides
 from mmpatch.models.protocol import Sums
@@ -155,21 +156,24 @@ class PatchDetector(BasePatchDetector):
 
     @torch.no_grad()
     def detect(
-        self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool
-    ) -> InstanceData:
-        """Detections in a batch of one image."""
-        head, grid, global_features = self.bbox_head, batch.grids[0], None
-        local = head.candidates(meta['img_shape'])
+        self, batch: PatchBatch[object], metas: Sequence[dict[str, Any]], rescale: bool
+    ) -> list[InstanceData]:
+        """Detections in each image of a batch."""
+        head, global_features = self.bbox_head, None
+        local = [head.candidates(meta['img_shape']) for meta in metas]
         for latent, global_features, patches in self.sweep(batch):
-            maps = head.maps(batch, latent, global_features, patches)
-            local.add(maps, batch.origins[patches])
-        found = local.all()
+            images, counts = batch.image_index[patches].unique_consecutive(return_counts=True)
+            parts = split_maps(head.maps(batch, latent, global_features, patches), counts.tolist())
+            for image, own, maps in zip(images, patches.split(counts.tolist()), parts):
+                local[image].add(maps, batch.origins[own])
+        found = [candidates.all() for candidates in local]
         if self.frames is not None and global_features is not None:
-            large = head.candidates(grid.global_size)
-            large.add(head.global_maps(global_features), torch.zeros(1, 2))
-            found = self.frames.together(grid, found, large.all())
-        detections: InstanceData = head.post_process(found, meta, rescale)
-        return detections
+            maps = split_maps(head.global_maps(global_features), [1] * batch.num_images)
+            for image, (grid, own) in enumerate(zip(batch.grids, maps)):
+                large = head.candidates(grid.global_size)
+                large.add(own, torch.zeros(1, 2))
+                found[image] = self.frames.together(grid, found[image], large.all())
+        return [head.post_process(one, meta, rescale) for one, meta in zip(found, metas)]
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """Raw maps of theta2 at every patch (mode ``'tensor'``)."""

@@ -16,7 +16,7 @@ from mmpatch.models.dense_heads.shapes import with_shapes
 from mmpatch.models.frames import Samples
 from mmpatch.models.operators import nms_by_class, with_portable_nms
 from mmpatch.models.protocol import LossScope, Sums
-from mmpatch.patching import Features, Latent, PatchBatch
+from mmpatch.patching import Features, Latent, PatchBatch, PatchGrid
 from mmpatch.patching.global_windows import global_windows
 from mmpatch.registry import MODELS
 
@@ -102,7 +102,9 @@ class PatchStitchedDetector(BasePatchDetector):
         """Cut the images (C, H, W) of a training batch."""
         batch, local, large = self.cut_frames(inputs, data_samples)
         return batch.with_targets(
-            StitchedTargets(_with_batch_shape(batch, local), _as_global_patches(batch, large))
+            StitchedTargets(
+                _with_batch_shape(batch.grids, local), _as_global_patches(batch.grids, large)
+            )
         )
 
     def maps(
@@ -175,23 +177,42 @@ class PatchStitchedDetector(BasePatchDetector):
         losses = _of_both(losses, batch.targets.global_patches, batch.targets.images)
         return {name.replace('loss', 'loss_global', 1): value for name, value in losses.items()}
 
+    @torch.no_grad()
     def detect(
-        self, batch: PatchBatch[object], meta: dict[str, Any], rescale: bool
+        self, batch: PatchBatch[object], metas: Sequence[dict[str, Any]], rescale: bool
+    ) -> list[InstanceData]:
+        """Detections in each image of a batch; maps are put together for one image at a time."""
+        ((latent, global_features, _),) = self.sweep(batch)
+        found = []
+        for image, (grid, meta) in enumerate(zip(batch.grids, metas)):
+            maps = self.maps(batch, latent, global_features, [image])
+            own = None if global_features is None else self._own(global_features)
+            large = None if own is None else tuple(level[image : image + 1] for level in own)
+            found.append(self._detect(grid, maps, large, meta, rescale))
+        return found
+
+    def _detect(
+        self,
+        grid: PatchGrid,
+        maps: Sequence[Tensor],
+        global_maps: Features | None,
+        meta: dict[str, Any],
+        rescale: bool,
     ) -> InstanceData:
-        """Detections in a batch of one image."""
-        sample, maps, global_features = DetDataSample(metainfo=meta), *self._maps(batch)
+        """Detections in one image, from the head's input for it and for its global patch."""
+        sample = DetDataSample(metainfo=meta)
         found: InstanceData
         large: InstanceData
-        frames = None if global_features is None else self.frames
+        frames = None if global_maps is None else self.frames
         (found,) = self.bbox_head.predict(
-            tuple(maps), _with_batch_shape(batch, [sample]), rescale=rescale and frames is None
+            tuple(maps), _with_batch_shape([grid], [sample]), rescale=rescale and frames is None
         )
-        if frames is None or global_features is None:
+        if frames is None or global_maps is None:
             return found
         (large,) = self.bbox_head.predict(
-            self._own(global_features), _as_global_patches(batch, [sample]), rescale=False
+            global_maps, _as_global_patches([grid], [sample]), rescale=False
         )
-        found = frames.together(batch.grids[0], found, large)
+        found = frames.together(grid, found, large)
         if rescale:
             found.bboxes /= found.bboxes.new_tensor(meta['scale_factor']).repeat(2)
         overlap = self.test_cfg.get('nms', {}).get('iou_threshold', 0.5)
@@ -203,13 +224,11 @@ class PatchStitchedDetector(BasePatchDetector):
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """What the head gives for its maps (mode ``'tensor'``)."""
-        return self.bbox_head(tuple(self._maps(self.cut_images(batch_inputs))[0]))
-
-    @torch.no_grad()
-    def _maps(self, batch: PatchBatch[object]) -> tuple[list[Tensor], Features | None]:
-        """The head's input for all images of a batch, and the features of the global patches."""
-        ((latent, global_features, _),) = self.sweep(batch)
-        return self.maps(batch, latent, global_features, range(batch.num_images)), global_features
+        batch = self.cut_images(batch_inputs)
+        with torch.no_grad():
+            ((latent, global_features, _),) = self.sweep(batch)
+            maps = self.maps(batch, latent, global_features, range(batch.num_images))
+            return self.bbox_head(tuple(maps))
 
 
 def _of_both(losses: dict[str, Any], own: Samples, other: Samples) -> dict[str, Any]:
@@ -227,16 +246,17 @@ def _of_both(losses: dict[str, Any], own: Samples, other: Samples) -> dict[str, 
     }
 
 
-def _with_batch_shape(batch: PatchBatch[object], samples: Samples) -> Samples:
+def _with_batch_shape(grids: Sequence[PatchGrid], samples: Samples) -> Samples:
     """The data samples, with the size to which the images of their batch are padded."""
-    height = max(grid.rows for grid in batch.grids) * batch.patch_size
-    width = max(grid.cols for grid in batch.grids) * batch.patch_size
+    height = max(grid.rows * grid.patch_size for grid in grids)
+    width = max(grid.cols * grid.patch_size for grid in grids)
     return [with_shapes(sample, (height, width)) for sample in samples]
 
 
-def _as_global_patches(batch: PatchBatch[object], samples: Samples) -> Samples:
+def _as_global_patches(grids: Sequence[PatchGrid], samples: Samples) -> Samples:
     """The data samples, with the sizes of the global patches of their images."""
-    shaped = [with_shapes(sample, (batch.patch_size, batch.patch_size)) for sample in samples]
-    for grid, sample in zip(batch.grids, shaped):
-        sample.set_metainfo(dict(img_shape=grid.global_size))
+    shaped = []
+    for grid, sample in zip(grids, samples):
+        shaped.append(with_shapes(sample, (grid.patch_size, grid.patch_size)))
+        shaped[-1].set_metainfo(dict(img_shape=grid.global_size))
     return shaped

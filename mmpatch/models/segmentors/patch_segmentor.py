@@ -277,7 +277,9 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
     # --- prediction -------------------------------------------------------------------------
 
     def predict(self, inputs: Sequence[Tensor], data_samples: Sequence[Any] | None = None) -> Any:
-        """Segment images (C, H, W) of any size, one after the other.
+        """Segment images (C, H, W) of any size.
+
+        Patches of all images go through theta1 together, ``chunk_size`` at a time.
 
         Args:
             inputs: B images as they come from the pipeline.
@@ -316,13 +318,11 @@ class PatchSegmentor(PatchModelMixin, EncoderDecoder):
 
     def _forward(self, inputs: Sequence[Tensor], data_samples: Any = None) -> list[Tensor]:
         """Logits (classes, H, W) of each image, on the host (mode ``'tensor'``)."""
-        results = []
-        for image in inputs:
-            batch = self.cut_images([image])
-            canvas = torch.empty(self.out_channels, *image.shape[-2:])
-            for patches, logits in self.sweep_logits(batch):
-                for (y, x), window in zip(batch.origins[patches].tolist(), logits):
-                    place = canvas[:, y : y + window.shape[1], x : x + window.shape[2]]
-                    place.copy_(window[:, : place.shape[1], : place.shape[2]])
-            results.append(canvas)
-        return results
+        batch = self.cut_images(inputs)
+        maps = [torch.empty(self.out_channels, *image.shape[-2:]) for image in inputs]
+        for patches, logits in self.sweep_logits(batch):
+            places = zip(batch.image_index[patches].tolist(), batch.origins[patches].tolist())
+            for (image, (y, x)), window in zip(places, logits):
+                place = maps[image][:, y : y + window.shape[1], x : x + window.shape[2]]
+                place.copy_(window[:, : place.shape[1], : place.shape[2]])
+        return maps

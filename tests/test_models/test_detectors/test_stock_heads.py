@@ -206,11 +206,24 @@ def test_parts_of_large_objects_are_dropped(monkeypatch: pytest.MonkeyPatch) -> 
     data.set_metainfo(dict(scale_factor=(0.5, 2.0)))
     batch = model.cut_images([picture])
     for rescale, factor in ((False, [1, 1, 1, 1]), (True, [2, 0.5, 2, 0.5])):
-        found = model.detect(batch, data.metainfo, rescale)
+        (found,) = model.detect(batch, [data.metainfo], rescale)
         # The first as it is, and both out of the global patch, at twice the size.
         expected = torch.cat([shown.bboxes[:1], shown.bboxes * 2]).clamp(max=256)
         expected = expected * torch.tensor(factor)
         torch.testing.assert_close(sorted(found.bboxes.tolist()), sorted(expected.tolist()))
+
+
+def test_a_batch_is_predicted_as_its_images_alone() -> None:
+    model = patch_wise('retinanet', patch_size=64, fuse=True).eval()
+    model.chunk_size = 5
+    images = [image(130, 100), image(64, 90, seed=1)]
+    samples = [sample(130, 100), sample(64, 90)]
+    together = model.predict(images, samples)
+    for one, data, found in zip(images, samples, together):
+        (alone,) = model.predict([one], [data.clone()])
+        assert len(alone.pred_instances) > 0
+        torch.testing.assert_close(found.pred_instances.scores, alone.pred_instances.scores)
+        torch.testing.assert_close(found.pred_instances.bboxes, alone.pred_instances.bboxes)
 
 
 def test_a_head_that_does_not_tell_its_strides() -> None:
