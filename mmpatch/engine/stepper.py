@@ -55,10 +55,14 @@ class Stepper:
     Args:
         wrapper: mmengine's optimizer wrapper; owns precision, clipping and the optimizer.
         accumulation: When to step. None: as the wrapper is configured, without end.
+        sharing: Ranks that share the patches of a batch; the gradient is the sum of theirs.
     """
 
-    def __init__(self, wrapper: OptimWrapper, accumulation: Accumulation | None = None) -> None:
+    def __init__(
+        self, wrapper: OptimWrapper, accumulation: Accumulation | None = None, sharing: int = 1
+    ) -> None:
         self.wrapper = wrapper
+        self.sharing = sharing
         self.accumulation = accumulation or Accumulation(wrapper._accumulative_counts)
 
     @property
@@ -83,7 +87,7 @@ class Stepper:
     def end_inner_iteration(self, loss: Tensor, names: Sequence[str]) -> None:
         """Count an inner iteration whose gradient is complete, and step if it is due.
 
-        Gradients are averaged over ranks once, right before the step. DistributedDataParallel
+        Gradients are averaged over batches once, right before the step. DistributedDataParallel
         never sees the several backward passes that lie between two steps.
 
         Args:
@@ -101,7 +105,7 @@ class Stepper:
             raise NonFiniteLossError(_blame(fault, names))
         if not self.accumulation.advance():
             return
-        reduce_gradients(self.parameters)
+        reduce_gradients(self.parameters, self.sharing)
         if getattr(self.wrapper, 'loss_scaler', None) is None:
             grads = [p.grad for p in self.parameters if p.grad is not None]
             if not bool(torch.isfinite(torch.stack(torch._foreach_norm(grads))).all()):
@@ -110,15 +114,23 @@ class Stepper:
         self.wrapper.zero_grad()
 
 
-def reduce_gradients(parameters: Sequence[nn.Parameter]) -> None:
-    """Average gradients over ranks; one that is missing counts as zero."""
+def reduce_gradients(parameters: Sequence[nn.Parameter], sharing: int = 1) -> None:
+    """Average gradients over batches; one that is missing counts as zero.
+
+    Args:
+        parameters: Whose gradients.
+        sharing: Ranks that have parts of the gradient of one batch.
+    """
     if get_world_size() == 1:
         return
     trained = [p for p in parameters if p.requires_grad]
     for parameter in trained:
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
-    all_reduce_params([p.grad for p in trained], op='mean')
+    grads = [p.grad for p in trained]
+    all_reduce_params(grads, op='mean')
+    if sharing > 1:
+        torch._foreach_mul_(grads, sharing)
 
 
 def _finite_everywhere(loss: Tensor) -> bool:

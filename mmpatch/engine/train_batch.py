@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .gradients.passes import Passes
 from .gradients.strategy import GradientStrategy
+from .mesh import PatchGroup
 from .monitor import Monitor
 from .stepper import Stepper
 
@@ -23,6 +24,7 @@ def train_batch(
     draw: Draw,
     stepper: Stepper,
     monitor: Monitor | None = None,
+    group: PatchGroup | None = None,
 ) -> dict[str, Tensor]:
     """Train on one batch: cut it, draw patches, and let the gradient strategy do the rest.
 
@@ -35,11 +37,12 @@ def train_batch(
         draw: Draws patches; called only if the strategy samples.
         stepper: Makes backward passes and steps.
         monitor: Notes time and memory.
+        group: The ranks that share the patches of the batch; None: this one alone.
 
     Returns:
         Losses of the batch, for the log.
     """
-    passes, draws = prepare_batch(model, data, gradient, draw, stepper, monitor)
+    passes, draws = prepare_batch(model, data, gradient, draw, stepper, monitor, group)
     return gradient(passes, draws)
 
 
@@ -50,6 +53,7 @@ def prepare_batch(
     draw: Draw,
     stepper: Stepper,
     monitor: Monitor | None = None,
+    group: PatchGroup | None = None,
 ) -> tuple[Passes, list[Tensor]]:
     """The first half of :func:`train_batch`: the cut batch, and its draws."""
     data = model.data_preprocessor(data, True)
@@ -60,4 +64,4 @@ def prepare_batch(
     monitor.memory['image'] = sum(image.nbytes for image in batch.images)
     places = [batch.places_of(image) for image in range(batch.num_images)]
     draws = draw(places) if gradient.samples else []
-    return Passes(model, batch, stepper, monitor, names), draws
+    return Passes(model, batch, stepper, monitor, names, group), draws

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmpatch.models.norms import training_norms
 from mmpatch.models.protocol import PatchModel
-from mmpatch.patching import ChunkOrder, Latent, Storage
+from mmpatch.patching import Latent, Storage
 from mmpatch.registry import GRADIENTS
 
 from .orders import one_by_one, streamed, two_pass
@@ -71,21 +71,20 @@ class ExactGradient:
             Losses of the batch.
         """
         losses, self.work = with_less_work(
-            passes.stepper.parameters, self.work, lambda work: self._gradient(passes, work)
+            passes, self.work, lambda work: self._gradient(passes, work)
         )
-        passes.step(losses['loss'])
-        return losses
+        return passes.step(losses)
 
     def rehearse(self, passes: Passes, draws: Sequence[Tensor], work: Workload) -> None:
         """Compute as much of the gradient as shows its highest memory, and make no step."""
-        last_chunk = -(-ChunkOrder(passes.batch, work.chunk_size).capacity // work.chunk_size)
+        last_chunk = -(-passes.chunk_order(work.chunk_size).capacity // work.chunk_size)
         self._gradient(passes, work, last_chunk)
 
     def waiting(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> int:
         """Patches between their encoding and their backward pass, at most."""
         if self._streams(passes.model):
-            return ChunkOrder(passes.batch, chunk_size).capacity
-        return passes.batch.num_patches
+            return passes.chunk_order(chunk_size).capacity
+        return len(passes.group.part(passes.batch.all_patches))
 
     def _gradient(self, passes: Passes, work: Workload, last_chunk: int | None = None) -> Losses:
         """The gradient, in the order that remembers the least."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from mmpatch.patching import ChunkOrder, Latent, Storage
+from mmpatch.patching import Latent, Storage
 
 from .encoding import Encoding, GlobalEncoding
 from .passes import Losses, Passes, total
@@ -29,17 +29,21 @@ def streamed(
             for those of two rows, nothing is encoded twice.
         last_chunk: Stop after that many chunks, with an incomplete gradient; None: do all.
     """
-    order = ChunkOrder(passes.batch, work.chunk_size)
+    order = passes.chunk_order(work.chunk_size)
+    if not order.chunks:  # of a rank without patches
+        return {}
     latent = Latent(passes.batch, order.capacity, storage)
     latent.collect_gradient()
     room = _room(passes, work, order.capacity)
     global_patch = passes.encode_global(room.take_global())
+    passes.batch.expect(order.chunks[:last_chunk])
     encodings: dict[int, Encoding] = {}
     losses: list[Losses] = []
     for i, chunk in enumerate(order.chunks[:last_chunk]):
         encodings[i] = passes.encode(latent, chunk, room.take(len(chunk)))
         for j in order.completed(i):
-            losses.append(passes.score(latent, global_patch, order.chunks[j]))
+            if len(scored := order.scored(j)):
+                losses.append(passes.score(latent, global_patch, scored))
             for k in order.completed(j):
                 passes.replay(encodings[k], latent, order.chunks[k])
                 room.give_back(encodings.pop(k))
@@ -56,16 +60,17 @@ def one_by_one(passes: Passes, storage: Storage, work: Workload) -> Losses:
         storage: Where Z is kept.
         work: Patches in memory with their graphs.
     """
-    chunks = passes.batch.all_patches.split(work.chunk_size)
+    chunks = passes.parts(passes.batch.all_patches, work)
     latent = Latent(passes.batch, work.chunk_size, storage)
     latent.collect_gradient()
     room = _room(passes, work, passes.batch.num_patches)
     global_patch = passes.encode_global(room.take_global())
+    passes.batch.expect(chunks)
     encodings, parts = [], []
     for chunk in chunks:
         encodings.append(passes.encode(latent, chunk, room.take(len(chunk))))
         parts.append(passes.sums(latent, global_patch, chunk))
-    sums = passes.model.batch_sums(passes.batch, parts)
+    sums = passes.batch_sums(parts, lambda: passes.sums_of_nothing(latent, global_patch))
     losses = []
     for chunk, encoding in zip(chunks, encodings):
         latent.write(chunk, encoding.with_graph())
@@ -110,28 +115,34 @@ def two_pass(
         weight: Factor of the patches' losses.
         global_weight: Factor of the global patches' own losses; with 0 they are not encoded.
     """
-    model, batch = passes.model, passes.batch
-    chunks = patches.split(work.chunk_size)
+    model, batch, group = passes.model, passes.batch, passes.group
+    own, chunks = group.part(patches), passes.parts(patches, work)
     latent.collect_gradient(patches)
-    room = _room(passes, work, len(patches))
+    room = _room(passes, work, len(own))
+    batch.expect(chunks)
     global_patch, riders = GlobalEncoding(), None
-    if len(chunks) == 1 and global_weight:
-        encoding, global_patch = passes.encode_with_global(latent, patches)
+    if len(chunks) == 1 and global_weight and passes.has_global:
+        encoding, global_patch = passes.encode_with_global(latent, own)
         encodings, riders = [encoding], global_patch
     else:
         if global_weight:
             global_patch = passes.encode_global(room.take_global())
         encodings = [passes.encode(latent, chunk, room.take(len(chunk))) for chunk in chunks]
+    passes.exchange(latent, patches)
     sums = None
     if model.needs_sums:
         summed = scored if model.normalise_by == 'iteration' else batch.all_patches
-        parts = [passes.sums(latent, global_patch, part) for part in summed.split(work.chunk_size)]
-        sums = model.batch_sums(batch, parts)
-    together = model.loss_scope == 'image'  # its loss cannot be scored in parts
-    losses = [
-        passes.score(latent, global_patch, part, sums, weight)
-        for part in ([scored] if together else scored.split(work.chunk_size))
-    ]
+        parts = [passes.sums(latent, global_patch, part) for part in passes.parts(summed, work)]
+        sums = passes.batch_sums(parts, lambda: passes.sums(latent, global_patch, summed[:1]))
+    if model.loss_scope == 'image':  # its loss cannot be scored in parts: each rank takes a share
+        losses = [passes.score(latent, global_patch, scored, sums, weight / group.size)]
+    else:
+        losses = [
+            passes.score(latent, global_patch, part, sums, weight)
+            for part in passes.parts(scored, work)
+        ]
+    if latent.gradients is not None:
+        group.add_up(latent.gradients.maps)
     losses.append(passes.score_global(global_patch, global_weight))
     for chunk, encoding in zip(chunks, encodings):
         passes.replay(encoding, latent, chunk, riders)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mmpatch.engine.mesh import PatchGroup
 from mmpatch.engine.monitor import Monitor
 from mmpatch.engine.stepper import Stepper
 from mmpatch.models.norms import without_statistics
 from mmpatch.models.protocol import PatchModel, Sums
-from mmpatch.patching import Features, Latent, PatchBatch, Storage
+from mmpatch.patching import ChunkOrder, Features, Latent, PatchBatch, Storage
 
 from .encoding import Encoding, GlobalEncoding, RandomState
+from .workload import Workload
 
 #: Losses by name for the log, detached; ``'loss'`` is their sum.
 Losses = dict[str, Tensor]
@@ -30,6 +32,7 @@ class Passes:
         stepper: Gives the precision; makes backward passes and steps.
         monitor: Notes time and memory.
         names: Names of the images, for messages.
+        group: The ranks that share the patches of the batch.
     """
 
     def __init__(
@@ -39,12 +42,23 @@ class Passes:
         stepper: Stepper,
         monitor: Monitor,
         names: Sequence[str],
+        group: PatchGroup | None = None,
     ) -> None:
         self.model = model
         self.batch = batch
         self.stepper = stepper
         self.monitor = monitor
         self.names = names
+        self.group = group or PatchGroup()
+
+    def chunk_order(self, chunk_size: int) -> ChunkOrder:
+        """The order in which this rank goes through its rows of patches and their neighbours."""
+        return ChunkOrder(self.batch, chunk_size, self.group.rows(self.batch))
+
+    def parts(self, patches: Tensor, work: Workload) -> Sequence[Tensor]:
+        """This rank's part of some patches, in chunks."""
+        own = self.group.part(patches)
+        return own.split(work.chunk_size) if len(own) else ()
 
     def for_iteration(self, patches: Tensor, weight: float, global_weight: float) -> Passes:
         """The passes of an inner iteration that scores S patches, with these factors of losses."""
@@ -55,9 +69,18 @@ class Passes:
     def fill(self, storage: Storage, chunk_size: int) -> Latent:
         """Encode all patches without gradient; Z of the whole batch."""
         latent = Latent(self.batch, storage=storage)
-        for patches in self.batch.all_patches.split(chunk_size):
+        chunks = self.parts(self.batch.all_patches, Workload(chunk_size))
+        self.batch.expect(chunks)
+        for patches in chunks:
             latent.write(patches, self._without_graph(patches))
+        self.exchange(latent, self.batch.all_patches)
         return latent
+
+    def exchange(self, latent: Latent, patches: Tensor) -> None:
+        """Give every rank of the group the features of patches (K,) that it has not encoded."""
+        if latent.values is None and len(patches):  # a rank without patches learns their shape
+            latent.write(patches[:1], self._without_graph(patches[:1]))
+        self.group.exchange(latent, patches)
 
     def encode(self, latent: Latent, patches: Tensor, keep_graph: bool = False) -> Encoding:
         """Encode K patches and write their features into the latent.
@@ -80,8 +103,8 @@ class Passes:
         return Encoding(forward, state, graph, len(patches))
 
     def encode_global(self, keep_graph: bool = False) -> GlobalEncoding:
-        """Encode the global patches, if the model has them."""
-        if not self.model.global_patch:
+        """Encode the global patches, if the model has them and this rank has use for them."""
+        if not self.has_global:
             return GlobalEncoding()
 
         def forward() -> Features:
@@ -97,6 +120,11 @@ class Passes:
         with torch.no_grad(), without_statistics(self.model):
             features = forward()
         return GlobalEncoding(features, Encoding(forward, state))
+
+    @property
+    def has_global(self) -> bool:
+        """Whether this rank encodes the global patches: all do, or one where only their own losses do."""
+        return self.model.global_patch and (self.model.reads_global or self.group.rank == 0)
 
     def encode_with_global(
         self, latent: Latent, patches: Tensor
@@ -123,6 +151,26 @@ class Passes:
         with self.stepper.precision(self.model), torch.no_grad():
             return self.model.patch_sums(self.batch, latent, global_patch.features, patches)
 
+    def batch_sums(self, parts: Sequence[Sums], like: Callable[[], Sums]) -> Sums:
+        """The sums over all patches, from those of this rank's parts.
+
+        Args:
+            parts: What each part adds.
+            like: Gives sums of any patches. Where a rank has none, their shapes are needed.
+        """
+        if self.group.size > 1:
+            own = list(zip(*parts)) or [[torch.zeros_like(x)] for x in like()]
+            sums = tuple(torch.stack(list(column)).sum(dim=0) for column in own)
+            self.group.add_up(sums)
+            parts = [sums]
+        return self.model.batch_sums(self.batch, parts)
+
+    def sums_of_nothing(self, latent: Latent, global_patch: GlobalEncoding) -> Sums:
+        """The sums of any patch, of a rank that has none in its latent."""
+        first = self.batch.all_patches[:1]
+        latent.write(first, self._without_graph(first))
+        return self.sums(latent, global_patch, first)
+
     def score(
         self,
         latent: Latent,
@@ -141,7 +189,7 @@ class Passes:
 
     def score_global(self, global_patch: GlobalEncoding, weight: float = 1.0) -> Losses:
         """The global patches' own losses, times a weight, and backward to their features."""
-        if global_patch.features is None:
+        if global_patch.features is None or self.group.rank:
             return {}
         with self.monitor.timed('score'):
             with self.stepper.precision(self.model):
@@ -174,9 +222,11 @@ class Passes:
         with self.monitor.timed('replay'):
             encoding.backward(gradients)
 
-    def step(self, loss: Tensor) -> None:
-        """End an inner iteration whose gradient is complete."""
-        self.stepper.end_inner_iteration(loss, self.names)
+    def step(self, losses: Losses) -> Losses:
+        """End an inner iteration whose gradient is complete; its losses, of all ranks of the group."""
+        losses = self.group.total(losses, self.stepper.parameters[0])
+        self.stepper.end_inner_iteration(losses['loss'], self.names)
+        return losses
 
     def _without_graph(self, patches: Tensor) -> Features:
         """theta1 without gradient; statistics move in the pass with the graph alone."""

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from mmengine.logging import print_log
-from torch import nn
 
 from mmpatch.utils.memory import is_out_of_memory, release_unused
 
 from .encoding import RandomState
+from .passes import Passes
 from .workload import Workload
 
 T = TypeVar('T')
 
 
 def with_less_work(
-    parameters: Sequence[nn.Parameter], work: Workload, run: Callable[[Workload], T]
+    passes: Passes, work: Workload, run: Callable[[Workload], T]
 ) -> tuple[T, Workload]:
     """Run something; where the device has not enough memory, again with fewer patches in it.
 
     Gradients that wait for a step are set aside and added again. So a repeated run leaves the same
-    gradients as one run.
+    gradients as one run. Ranks that share patches wait for each other within a run, so that none can
+    repeat its own.
 
     Args:
-        parameters: Those that ``run`` adds gradients to.
+        passes: The batch; ``run`` adds to the gradients of its parameters.
         work: The patches in memory at first.
         run: Takes a workload; may add to gradients, but makes no step.
 
@@ -34,8 +35,11 @@ def with_less_work(
         The result of ``run`` and the workload that it took.
 
     Raises:
-        RuntimeError: If memory does not suffice for one patch at a time.
+        RuntimeError: If memory does not suffice for one patch at a time, or in a group of ranks.
     """
+    if passes.group.size > 1:
+        return run(work), work
+    parameters = passes.stepper.parameters
     waiting = [parameter.grad for parameter in parameters]
     for parameter in parameters:
         parameter.grad = None

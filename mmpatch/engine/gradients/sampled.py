@@ -106,8 +106,7 @@ class SampledGradient:
                 losses = self._inner_iteration(
                     passes, latent, patches, chosen, weight, global_weight
                 )
-                passes.step(losses['loss'])
-            parts.append(losses)
+                parts.append(passes.step(losses))
         return {name: value / len(draws) for name, value in total(parts).items()}
 
     def rehearse(self, passes: Passes, draws: Sequence[Tensor], work: Workload) -> None:
@@ -117,8 +116,8 @@ class SampledGradient:
         two_pass(passes, latent, patches, _scored(passes, patches), work)
 
     def waiting(self, passes: Passes, draws: Sequence[Tensor], chunk_size: int) -> int:
-        """Patches between their encoding and their backward pass: a draw."""
-        return max(map(len, draws))
+        """Patches between their encoding and their backward pass: this rank's part of a draw."""
+        return max(len(passes.group.part(patches)) for patches in draws)
 
     def _first_latent(self, passes: Passes) -> Latent:
         """Z at the start of a batch. After a retry of the fill, its smaller chunk is kept."""
@@ -126,7 +125,7 @@ class SampledGradient:
             return Latent(passes.batch, storage=self.storage)
         with passes.monitor.timed('fill'):
             latent, work = with_less_work(
-                passes.stepper.parameters,
+                passes,
                 Workload(passes.model.chunk_size),
                 lambda work: passes.fill(self.storage, work.chunk_size),
             )
@@ -147,7 +146,7 @@ class SampledGradient:
             return global_alone(passes, global_weight)
         first = self.work or Workload(len(patches))
         losses, work = with_less_work(
-            passes.stepper.parameters,
+            passes,
             first,
             lambda work: two_pass(passes, latent, patches, scored, work, weight, global_weight),
         )

@@ -17,8 +17,9 @@ class PendingGradientHook(Hook):
 
     A checkpoint between two optimizer steps would otherwise lose what was accumulated, and the
     resumed run would end elsewhere. Only the first rank saves. So gradients that wait are averaged
-    over ranks at the end of each iteration, which leaves the average of the step as it is. The
-    train loops of mmpatch register this hook themselves.
+    over ranks at the end of each iteration, which leaves the average of the step as it is. Ranks that
+    share a batch then hold equal shares of its gradient; the whole is saved, so that another number
+    of ranks can go on. The train loops of mmpatch register this hook themselves.
     """
 
     KEY = 'pending_gradients'
@@ -36,7 +37,8 @@ class PendingGradientHook(Hook):
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Add the gradients, if there are any, to what is saved."""
-        grads = {name: p.grad for name, p in _parameters(runner) if p.grad is not None}
+        share = runner.train_loop.stepper.sharing if runner.train_loop is not None else 1
+        grads = {name: p.grad * share for name, p in _parameters(runner) if p.grad is not None}
         if grads and runner.train_loop is not None:
             checkpoint[self.KEY] = grads
 
@@ -49,7 +51,8 @@ class PendingGradientHook(Hook):
         if runner.iter > 0:
             for name, parameter in _parameters(runner):
                 if name in self._pending:
-                    parameter.grad = self._pending[name].to(parameter)
+                    share = runner.train_loop.stepper.sharing
+                    parameter.grad = self._pending[name].to(parameter) / share
         self._pending = {}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine.dist import get_rank
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from torch import Tensor
@@ -15,6 +14,7 @@ from mmpatch.datasets.image_sizes import largest_image
 from mmpatch.engine.gradients import build_gradient
 from mmpatch.engine.hooks import PendingGradientHook
 from mmpatch.engine.memory_plan import apply_plan, plan_memory
+from mmpatch.engine.mesh import Mesh
 from mmpatch.engine.monitor import Monitor
 from mmpatch.engine.stepper import Accumulation, NonFiniteLossError, Stepper
 from mmpatch.engine.train_batch import prepare_batch, train_batch
@@ -24,6 +24,7 @@ from mmpatch.registry import LOOPS
 from mmpatch.utils.memory import parse_size
 
 from .seeding import SeededBatches, randomness_kept, seed_everything
+from .shared_batches import AlikeCheck, shared_dataloader
 
 
 class PatchGDMixin:
@@ -41,6 +42,9 @@ class PatchGDMixin:
         memory_budget: Memory that the training may take, such as ``'4GiB'``: of the GPU, or of the
             process on a CPU. Before the training starts, the gradient strategy's chunk size (and
             on a GPU the place of Z) are chosen so that it is kept; the result stays the same.
+        parallel: How several ranks share the work: ``'batches'``, each trains on its own;
+            ``'patches'``, all share the patches of one; or groups that do, ``dict(data=2, patch=4)``.
+            See :class:`mmpatch.engine.mesh.Mesh`.
 
     All other arguments are those of the host's loop. How many inner iterations make a step is
     the optimizer wrapper's ``accumulative_counts``.
@@ -63,6 +67,7 @@ class PatchGDMixin:
         block: int = 1,
         global_iteration: bool = False,
         memory_budget: str | int | None = None,
+        parallel: str | Sequence[int] | dict[str, int] = 'batches',
         **kwargs: Any,
     ) -> None:
         self.budget = None if memory_budget is None else parse_size(memory_budget)
@@ -73,6 +78,12 @@ class PatchGDMixin:
         if not self.gradient.samples:
             self.schedule = PatchSchedule(sampling_rate=1.0, inner_iterations=1)
         self.monitor = Monitor()
+        self.mesh = Mesh.build(parallel)
+        self._alike = AlikeCheck(self.mesh.group)
+        if self.mesh.patches > 1:
+            kwargs['dataloader'] = shared_dataloader(
+                kwargs['runner'], kwargs['dataloader'], self.mesh
+            )
         super().__init__(*args, **kwargs)
         model = self._bare_model
         if not isinstance(model, PatchModel):
@@ -106,7 +117,7 @@ class PatchGDMixin:
 
         With a memory budget the chunk that keeps it is chosen, by rehearsals on the largest batch.
         """
-        self.stepper = Stepper(self.runner.optim_wrapper)
+        self.stepper = Stepper(self.runner.optim_wrapper, sharing=self.mesh.patches)
         if self.budget is None:
             return
         self.runner.logger.info('Memory budget: looking for the largest image')
@@ -117,6 +128,7 @@ class PatchGDMixin:
                 self.gradient,
                 self.draw,
                 self.stepper,
+                group=self.mesh.group,
             )
             plan = plan_memory(passes, draws, self.gradient, self.budget)
         apply_plan(plan, passes, self.gradient)
@@ -125,9 +137,16 @@ class PatchGDMixin:
     def train_step(self, data_batch: dict[str, Any]) -> dict[str, Any]:
         """Train on one batch of the data loader; values for the log."""
         self.monitor.take_times()  # those of another step that failed
+        self._alike(data_batch)
         try:
             logged: dict[str, Any] = train_batch(
-                self._bare_model, data_batch, self.gradient, self.draw, self.stepper, self.monitor
+                self._bare_model,
+                data_batch,
+                self.gradient,
+                self.draw,
+                self.stepper,
+                self.monitor,
+                self.mesh.group,
             )
         except NonFiniteLossError:
             self._save_last_good()
@@ -143,7 +162,11 @@ class PatchGDMixin:
             images: Row and column of every patch in the grid of its image, (N_b, 2) each.
         """
         return PatchSampler(self.runner.seed).draw(
-            images, self.schedule, epoch=self._epoch, iteration=self._iter, rank=get_rank()
+            images,
+            self.schedule,
+            epoch=self._epoch,
+            iteration=self._iter,
+            rank=self.mesh.data_rank,
         )
 
     def _start_counting(self, done: int, total: int) -> None:
@@ -190,8 +213,8 @@ class PatchGDTrainLoop(PatchGDMixin, EpochBasedTrainLoop):
         return super().run()
 
     def run_epoch(self) -> None:
-        """One epoch, with data that depends on (seed, epoch, rank) alone."""
-        seed_everything(self.runner.seed, self._epoch)
+        """One epoch, with data that depends on (seed, epoch, rank of the batch) alone."""
+        seed_everything(self.runner.seed, self._epoch, self.mesh.data_rank)
         self._start_counting(0, len(self.dataloader))
         super().run_epoch()
 
@@ -204,7 +227,7 @@ class PatchGDTrainLoop(PatchGDMixin, EpochBasedTrainLoop):
 class PatchGDIterTrainLoop(PatchGDMixin, IterBasedTrainLoop):
     """PatchGD by iterations; accumulation goes on from batch to batch until the end.
 
-    Data depends on (seed, iteration, rank) alone.
+    Data depends on (seed, iteration, number of the batch among those of an iteration) alone.
     """
 
     dataloader_iterator: Any
@@ -214,7 +237,9 @@ class PatchGDIterTrainLoop(PatchGDMixin, IterBasedTrainLoop):
         self.start()
         batches: Any = self.dataloader_iterator
         workers = self.dataloader.num_workers
-        self.dataloader_iterator = SeededBatches(batches, self.runner.seed, workers)
+        self.dataloader_iterator = SeededBatches(
+            batches, self.runner.seed, workers, self.mesh.data_rank
+        )
         self._start_counting(self._iter, self._max_iters)
         return super().run()
 

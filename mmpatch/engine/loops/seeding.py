@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_rank
 
 from mmpatch.registry import FUNCTIONS
 
 
-def seed_everything(seed: int, start: int) -> None:
+def seed_everything(seed: int, start: int, rank: int) -> None:
     """Seed the random states that data pipelines and data loaders read.
 
     Args:
         seed: The run's seed.
         start: Number of the epoch, or of the batch, that starts.
+        rank: Number of the batch among those that are trained on at the same time.
     """
-    state = int(np.random.SeedSequence([seed, start, get_rank()]).generate_state(1)[0])
+    state = int(np.random.SeedSequence([seed, start, rank]).generate_state(1)[0])
     random.seed(state)
     np.random.seed(state)  # noqa: NPY002 - the generator that data pipelines read
     torch.manual_seed(state)
@@ -37,19 +37,21 @@ class SeededBatches:
         batches: mmengine's endless iterator over a data loader.
         seed: The run's seed.
         workers: Number of workers of the data loader.
+        rank: Number of the batch among those that are trained on at the same time.
     """
 
-    def __init__(self, batches: Any, seed: int, workers: int) -> None:
+    def __init__(self, batches: Any, seed: int, workers: int, rank: int) -> None:
         self._batches = batches
         self._seed = seed
         self._workers = workers
+        self._rank = rank
         self._number = 0
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        seed_everything(self._seed, self._number)
+        seed_everything(self._seed, self._number, self._rank)
         self._number += 1
         return next(self._batches)
 
