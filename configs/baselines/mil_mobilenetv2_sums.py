@@ -2,7 +2,7 @@
 #   python tools/train.py configs/baselines/mil_mobilenetv2_sums.py
 _base_ = ['../patch_mobilenetv2_sums.py']
 model = dict(
-    global_patch=False,
-    aggregator=dict(in_channels=80, weights='softmax'),
+    neck=dict(_delete_=True, type='mmpretrain.GlobalAveragePooling'),
+    aggregator=dict(_delete_=True, type='mmpatch.AttentionPooling', in_channels=80, channels=128),
 )
 train_cfg = dict(gradient=dict(type='exact', chunk_size=8))

@@ -4,6 +4,6 @@
 _base_ = ['../patch_mobilenetv2_sums.py']
 tile = dict(type='RandomCrop', crop_size=256)
 pipeline = [_base_.sums.pipeline[0], tile, _base_.sums.pipeline[1]]
-model = dict(patch_size=256, global_patch=False, aggregator=None, head=dict(in_channels=80))
+model = dict(halo=0, aggregator=None)
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=pipeline))
 train_cfg = dict(gradient='exact')

@@ -75,8 +75,9 @@ def plan_memory(
 
     The gradient of the batch is rehearsed with one patch at a time, then with two, four and so on up
     to the model's ``chunk_size``, as long as the next one is expected to fit. Memory that is left
-    keeps graphs of more patches, which then are not encoded twice. Gradients, statistics and random
-    states are afterwards what they were before.
+    keeps graphs of more patches, which then are not encoded twice. Ranks that share patches plan
+    together, for the one that needs most. Gradients, statistics and random states are afterwards what
+    they were before.
 
     Args:
         passes: A batch of the largest images.
@@ -142,13 +143,13 @@ def _largest_that_fits(
         expected = _expected_growth(passes, chunk_size, larger, all_patches)
         if plan.peak + expected > budget:
             break
-        next_plan = _unless_refused(rehearse, Workload(larger))
+        next_plan = _unless_refused(passes, rehearse, Workload(larger))
         if next_plan is None or next_plan.peak > budget:
             break
         plan = next_plan
     if plan.work.chunk_size == all_patches:
         return plan
-    waiting = gradient.waiting(passes, draws, plan.work.chunk_size)
+    waiting = int(passes.group.most(gradient.waiting(passes, draws, plan.work.chunk_size)))
     return _with_graphs(plan, passes, waiting, rehearse)
 
 
@@ -173,10 +174,10 @@ def _with_graphs(
     for _ in range(TRIES):
         if graphs < plan.work.chunk_size:
             break
-        larger = _unless_refused(rehearse, replace(plan.work, graphs=graphs))
+        larger = _unless_refused(passes, rehearse, replace(plan.work, graphs=graphs))
         if larger is not None and larger.peak <= plan.budget:
             once = min(graphs, waiting) / waiting
-            saved = once * times['encode'] / sum(times.values())
+            saved = once * times.get('encode', 0.0) / max(sum(times.values()), 1e-9)
             return replace(larger, once=once, saved=saved)
         excess = 0 if larger is None else larger.peak - plan.budget
         graphs -= max(math.ceil(excess / size), graphs // 8, 1)
@@ -184,13 +185,16 @@ def _with_graphs(
 
 
 def _unless_refused(
-    rehearse: Callable[[Workload], MemoryPlan], work: Workload
+    passes: Passes, rehearse: Callable[[Workload], MemoryPlan], work: Workload
 ) -> MemoryPlan | None:
-    """The plan for a workload; None where the device has not enough memory for it."""
+    """The plan for a workload; None where the device has not enough memory for it.
+
+    Ranks that share patches wait for each other in a rehearsal, so that none can leave it.
+    """
     try:
         return rehearse(work)
     except RuntimeError as error:
-        if not is_out_of_memory(error):
+        if passes.group.size > 1 or not is_out_of_memory(error):
             raise
         return None
 
@@ -216,13 +220,17 @@ def _rehearse(
             gradient.rehearse(passes, draws, work)
     finally:
         gradient.storage, passes.model.chunk_size = configured, fill_size
+    for part in ('theta1', 'theta2'):
+        passes.monitor.memory[part] = int(passes.group.most(passes.monitor.memory.get(part, 0)))
     later = _later_memory(passes)
-    components = {
+    own = {
         'process, model, images' if device.type == 'cpu' else 'model': meter.start,
         'gradient of a batch': meter.growth,
         **later,
         'margin': int(MARGIN * meter.growth),
     }
+    of_all = passes.group.all_of(own)
+    components = {name: max(known[name] for known in of_all) for name in own}
     return MemoryPlan(work, storage, budget, sum(components.values()), components)
 
 
@@ -261,8 +269,9 @@ def _optimizer_memory(passes: Passes, trained: Sequence[Tensor]) -> int:
 def _patches_with_gradient(
     passes: Passes, draws: Sequence[Tensor], gradient: GradientStrategy
 ) -> int:
-    """Patches that carry gradient in the largest inner iteration."""
-    return max(map(len, draws)) if gradient.samples else passes.batch.num_patches
+    """Patches that carry gradient in the largest inner iteration, on a rank."""
+    parts = draws if gradient.samples else [passes.batch.all_patches]
+    return int(passes.group.most(max(len(passes.group.part(patches)) for patches in parts)))
 
 
 def _expected_growth(passes: Passes, chunk_size: int, larger: int, all_patches: int) -> int:

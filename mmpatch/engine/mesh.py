@@ -100,6 +100,10 @@ class PatchGroup:
         dist.all_gather_object(values, value, group=self._group)
         return values
 
+    def most(self, number: float) -> float:
+        """The largest of the ranks' numbers."""
+        return max(self.all_of(number))
+
     def total(self, losses: dict[str, Tensor], like: Tensor) -> dict[str, Tensor]:
         """The sums of detached losses over the ranks, of which some may have none.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -47,7 +48,7 @@ class ReadAhead:
 
     def expect(self, chunks: Sequence[Tensor]) -> None:
         """Name chunks that will be taken one after the other, once or several times."""
-        self._after = {_key(chunk): following for chunk, following in zip(chunks, chunks[1:])}
+        self._after = {_key(chunk): following for chunk, following in pairwise(chunks)}
         self._pending = {}
 
     def take(self, patches: Tensor) -> Windows:

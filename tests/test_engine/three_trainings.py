@@ -1,7 +1,8 @@
-"""One of two processes that train three times: whole, resumed in its middle, and with a NaN."""
+"""One of some processes that train: whole, resumed in its middle, and with a NaN."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,13 @@ class Poison(Hook):
             data_batch['inputs'][0] = data_batch['inputs'][0].float() * float('nan')
 
 
-def train(work_dir: Path, load_from: Path | None = None, hooks: tuple[str, ...] = ()) -> None:
+def train(
+    work_dir: Path,
+    load_from: Path | None = None,
+    hooks: tuple[str, ...] = (),
+    parallel: str | dict[str, int] = 'batches',
+    gradient: str = 'sampled',
+) -> None:
     """Three iterations, with a step after the second one and after the third one."""
     cfg = dict(
         model=detector_cfg(patch_size=64),
@@ -56,7 +63,12 @@ def train(work_dir: Path, load_from: Path | None = None, hooks: tuple[str, ...] 
             sampler=dict(type='InfiniteSampler', shuffle=False),
         ),
         train_cfg=dict(
-            type='mmpatch.PatchGDIterTrainLoop', max_iters=3, sampling_rate=0.5, inner_iterations=1
+            type='mmpatch.PatchGDIterTrainLoop',
+            max_iters=3,
+            sampling_rate=0.5,
+            inner_iterations=1,
+            gradient=gradient,
+            parallel=parallel,
         ),
         optim_wrapper=dict(
             type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1), accumulative_counts=2
@@ -66,7 +78,7 @@ def train(work_dir: Path, load_from: Path | None = None, hooks: tuple[str, ...] 
                 type='mmpatch.SafeCheckpointHook', interval=1, by_epoch=False, max_keep_ckpts=-1
             )
         ),
-        custom_hooks=[dict(type=hook) for hook in hooks],
+        custom_hooks=[dict(type=hook) for hook in ('EMAHook', *hooks)],
         randomness=dict(seed=0),
         default_scope='mmdet',
         log_level='WARNING',
@@ -78,20 +90,35 @@ def train(work_dir: Path, load_from: Path | None = None, hooks: tuple[str, ...] 
     Runner.from_cfg(Config(cfg)).train()
 
 
-def main(folder: Path) -> None:
-    """Train three times into folders of their own."""
+def main(folder: Path, shared: str = '', start: str = '') -> None:
+    """Train into folders of their own.
+
+    Args:
+        folder: Where to.
+        shared: How the ranks share patches, as JSON, in place of three trainings with batches of
+            their own: a training by each gradient.
+        start: Folder with such trainings, to resume from in their middle as well.
+    """
     register_all_modules()
     torch.set_num_threads(1)
     mmengine.runner.runner.collect_env = dict  # asks compilers; slow
     torch.distributed.init_process_group('gloo')
-    train(folder / 'whole')
-    train(folder / 'resumed', folder / 'whole' / 'iter_1.pth')
-    try:
-        train(folder / 'poisoned', hooks=('Poison',))
-    except NonFiniteLossError as error:
-        print('NonFiniteLossError', error)  # noqa: T201
+    if shared:
+        parallel = json.loads(shared)
+        for gradient in ('sampled', 'exact'):
+            train(folder / gradient, parallel=parallel, gradient=gradient)
+            if start:
+                middle = Path(start) / gradient / 'iter_1.pth'
+                train(folder / f'{gradient}-resumed', middle, parallel=parallel, gradient=gradient)
+    else:
+        train(folder / 'whole')
+        train(folder / 'resumed', folder / 'whole' / 'iter_1.pth')
+        try:
+            train(folder / 'poisoned', hooks=('Poison',))
+        except NonFiniteLossError as error:
+            print('NonFiniteLossError', error)  # noqa: T201
     torch.distributed.destroy_process_group()
 
 
 if __name__ == '__main__':
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

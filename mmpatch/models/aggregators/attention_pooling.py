@@ -1,7 +1,8 @@
-"""theta2 of a classifier: patches added up by weights of their own, as in multiple-instance learning."""
+"""Attention pooling: entries added up by weights of their own, as in multiple-instance learning."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.model import BaseModule, bias_init_with_prob
@@ -18,6 +19,9 @@ class AttentionPooling(BaseModule):
     a linear layer with ReLU. Places do not matter. With ``'softmax'`` the weights of an image add up
     to one: the result is a mean, which says what there is. With ``'sigmoid'`` each patch has a weight
     from 0 to 1 whatever the others have: the result is a sum, which says how much there is.
+
+    It also is a neck, of :class:`mmpatch.PatchClassifier` and of mmpretrain's ``ImageClassifier``. It then
+    pools the cells of the backbone's last feature map, where other classifiers take their mean.
 
     Source: Ilse et al., Attention-based Deep Multiple Instance Learning (ICML 2018), equation 9, for
     the softmax; Zaheer et al., Deep Sets (NeurIPS 2017), for the sum.
@@ -53,8 +57,13 @@ class AttentionPooling(BaseModule):
         if weights == 'sigmoid':
             nn.init.constant_(self.score.bias, bias_init_with_prob(0.01))
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """The weighted mean or sum, (B, D, m, n) -> (B, F, 1, 1)."""
+    def forward(self, latent: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor]:
+        """The weighted mean or sum, (B, D, m, n) -> (B, F, 1, 1); of features of a backbone ((B, F),)."""
+        if not isinstance(latent, Tensor):
+            return (self._pooled(latent[-1]).flatten(1),)
+        return self._pooled(latent)
+
+    def _pooled(self, latent: Tensor) -> Tensor:
         entries: Tensor = self.value(latent.flatten(2).mT)  # (B, m n, F)
         scores = self.score(self.content(entries) * self.gate(entries))
         weights = scores.softmax(dim=1) if self.weights == 'softmax' else scores.sigmoid()
