@@ -193,7 +193,6 @@ SUITES: dict[str, tuple[Row, ...]] = {
         Row('baselines/mil_mobilenetv2_sums'),
         _checkpointed(_at(2048, 'baselines/mobilenetv2_sums', '1.scale 1.scale')),
         Row('baselines/mobilenetv2_sums-oracle'),
-        _without_global('patch_mobilenetv2_sums', 'model.aggregator.in_channels=80'),
         Row('patch_mobilenetv2_sums'),
         Row('patch_mobilenetv2_sums', ('train_cfg.gradient.type=exact',), '_exact'),
     ),

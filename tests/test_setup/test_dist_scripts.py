@@ -44,7 +44,34 @@ def test_nodes_and_port_come_from_the_environment() -> None:
     assert '--master_port=29511' in done.stdout
 
 
-@pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh'])
+@pytest.mark.parametrize(
+    ('script', 'end'),
+    [
+        ('slurm_train.sh', 'train.py c.py --work-dir out --launcher slurm --amp'),
+        ('slurm_test.sh', 'test.py c.py out --launcher slurm --amp'),
+    ],
+)
+def test_slurm_gets_its_arguments(tmp_path: Path, script: str, end: str) -> None:
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\necho "$@"\n')
+    srun.chmod(0o755)
+    path = f'{tmp_path}:{os.environ["PATH"]}'
+    arguments = ('part', 'job', 'c.py', 'out', '--amp')
+    done = _launch(script, *arguments, PATH=path, GPUS='16', SRUN_ARGS='--time=1:00 --exclusive')
+    assert done.returncode == 0, done.stderr
+    for text in (
+        '--partition=part --job-name=job --gres=gpu:8 --ntasks=16 --ntasks-per-node=8',
+        '--kill-on-bad-exit=1 --time=1:00 --exclusive echo -u',
+    ):
+        assert text in done.stdout
+    assert done.stdout.rstrip().endswith(end)
+    few = _launch(script, *arguments, PATH=path, GPUS='2')
+    assert '--gres=gpu:2 --ntasks=2 --ntasks-per-node=2' in few.stdout
+
+
+@pytest.mark.parametrize(
+    'script', ['dist_train.sh', 'dist_test.sh', 'slurm_train.sh', 'slurm_test.sh']
+)
 def test_missing_arguments_are_said(script: str) -> None:
     done = _launch(script, 'c.py')
     assert done.returncode == 2

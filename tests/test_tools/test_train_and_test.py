@@ -133,10 +133,11 @@ def test_host_libraries_are_silent(
 
 
 @pytest.mark.slow
-def test_two_processes_on_a_cpu(config: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize('parallel', ['batches', 'patches'])
+def test_two_processes_on_a_cpu(config: Path, tmp_path: Path, parallel: str) -> None:
     done = subprocess.run(
-        ['bash', str(ROOT / 'tools' / 'dist_train.sh'), str(config), '2',
-         '--work-dir', str(tmp_path), '--cfg-options', 'train_cfg.max_epochs=1'],
+        ['bash', str(ROOT / 'tools' / 'dist_train.sh'), str(config), '2', '--work-dir',
+         str(tmp_path), '--cfg-options', 'train_cfg.max_epochs=1', f'train_cfg.parallel={parallel}'],
         capture_output=True,
         text=True,
         env={**os.environ, 'PYTHON': sys.executable, 'PORT': '29619', 'CUDA_VISIBLE_DEVICES': ''},
