@@ -9,9 +9,7 @@ model = dict(
     global_patch=False,  # a digit has 4 to 8 px in it
     background=None,
     backbone=dict(init_cfg=None),
-    neck=dict(
-        type='mmpatch.AttentionPooling', in_channels=80, channels=128, weights='sigmoid'
-    ),
+    neck=dict(type='mmpatch.AttentionPooling', in_channels=80, channels=128, weights='sigmoid'),
     aggregator=dict(_delete_=True, type='mmpatch.SumPooling'),
 )
 train_dataloader = dict(batch_size=2, dataset=_base_.sums)

@@ -74,10 +74,13 @@ def stepped(
     return model.state_dict()
 
 
-def shared_cases() -> Iterator[tuple[str, Task, dict[str, Any], str]]:
-    """Steps that several processes share: name, task, settings of the model, and strategy."""
+def shared_cases(world: int) -> Iterator[tuple[str, Task, dict[str, Any], str]]:
+    """Steps that some processes share: name, task, settings of the model, and strategy.
+
+    All variants for three processes, those with and without a global patch for other numbers.
+    """
     for task in TASKS:
-        for number, settings in enumerate(task.variants):
+        for number, settings in enumerate(task.variants if world == 3 else task.variants[:2]):
             for gradient in STRATEGIES if number < 2 else GRADIENTS:
                 yield f'{task}-{number}-{gradient}', task, settings, gradient
 
@@ -96,7 +99,7 @@ def main(folder: str, shared: str = '') -> None:
         group = Mesh.build('patches').group
         found = {
             name: stepped(task, gradient, [0, 1], group, **settings)
-            for name, task, settings, gradient in shared_cases()
+            for name, task, settings, gradient in shared_cases(dist.get_world_size())
         }
     else:
         found = {

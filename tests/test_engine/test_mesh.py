@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,12 +65,12 @@ def test_a_group_gets_one_batch(sampler: Any) -> None:
         seen.append([next(batches) for _ in range(2)])
         if sampler is DefaultSampler:
             assert len(found) == 2  # of two images each
-    assert not set(sum(seen[0], [])) & set(sum(seen[1], []))
+    assert not set(chain(*seen[0])) & set(chain(*seen[1]))
 
 
 def test_a_sampler_that_does_not_know_ranks() -> None:
     loader = DataLoader([1, 2], sampler=SequentialSampler([1, 2]))
-    with pytest.raises(TypeError, match='need a sampler .* got SequentialSampler'):
+    with pytest.raises(TypeError, match=r'need a sampler .* got SequentialSampler'):
         shared_dataloader(None, loader, Mesh(1, 2, 0, PatchGroup(0, 2)))
 
 
@@ -81,7 +82,9 @@ def test_batches_that_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     data = dict(inputs=[torch.zeros(3, 4, 4)], data_samples=[sample])
     AlikeCheck(group)(data)
     others.append(('another', ['b.png']))
-    with pytest.raises(ValueError, match=r"different ones \(rank 0: \['a.png'\]; rank 1: \['b.png'\]"):
+    with pytest.raises(
+        ValueError, match=r"different ones \(rank 0: \['a.png'\]; rank 1: \['b.png'\]"
+    ):
         AlikeCheck(group)(data)
 
 

