@@ -19,6 +19,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmpatch.engine.gradients import build_gradient
+from mmpatch.engine.mesh import Mesh, PatchGroup
 from mmpatch.engine.monitor import Monitor
 from mmpatch.engine.stepper import Stepper
 from mmpatch.engine.train_batch import train_batch
@@ -60,6 +61,8 @@ class Cell:
         steps: Steps that are measured, one if that takes over half a minute. A step on an image of
             one patch comes first, so that the optimizer's state exists.
         rows: Height of the image in patches; 0: square. Memory of ours depends on the width.
+        ranks: Processes that share the patches of the image.
+        compile: Run theta1 through ``torch.compile``. It is compiled before the steps that are measured.
     """
 
     method: str
@@ -78,6 +81,8 @@ class Cell:
     latent_stride: int = 0
     steps: int = 2
     rows: int = 0
+    ranks: int = 1
+    compile: bool = False
 
     def cfg(self, base: dict[str, Any]) -> dict[str, Any]:
         """The config of the model that is trained."""
@@ -87,6 +92,8 @@ class Cell:
         if self.method in ('full', 'checkpointed', 'downsampled'):
             cfg = stock_cfg(cfg)
         cfg['backbone']['with_cp'] = self.method == 'checkpointed'
+        if self.compile:
+            cfg['compile'] = True
         return cfg
 
 
@@ -128,20 +135,21 @@ class Result:
 
 
 def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
-    """Train some steps and measure; call it in a fresh process.
+    """Train some steps and measure; call it in a fresh process, or in each of several.
 
     Args:
         cell: What to measure.
         base: Base config of its model.
 
     Returns:
-        Time and memory.
+        Time and memory; the highest peak of all processes.
     """
+    group = Mesh.build('patches').group
     torch.manual_seed(0)
     idle = resident_memory() if cell.device == 'cpu' else 0
     patched = cell.method in ('sampled', 'exact')
     monitor = Monitor()
-    step = _patch_step(cell, base, monitor) if patched else _step(cell, base)
+    step = _patch_step(cell, base, monitor, group) if patched else _step(cell, base)
     step(*_data(cell.patch_size, cell.patch_size, cell))
     height = cell.rows * cell.patch_size or cell.side
     width = cell.side
@@ -163,11 +171,11 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
     result = Result(cell, median(seconds), idle=idle, loss=losses[0], times=stages[-1], kept=kept)
     peak = peak_memory()
     if cell.device == 'cpu':
-        return replace(result, peak=int(peak['process'] * 2**30))
+        return replace(result, peak=int(group.most(peak['process']) * 2**30))
     return replace(
         result,
-        peak=int(peak['reserved'] * 2**30),
-        allocated=int(peak['allocated'] * 2**30),
+        peak=int(group.most(peak['reserved']) * 2**30),
+        allocated=int(group.most(peak['allocated']) * 2**30),
     )
 
 
@@ -187,7 +195,7 @@ def _step(cell: Cell, base: dict[str, Any]) -> Step:
     return step
 
 
-def _patch_step(cell: Cell, base: dict[str, Any], monitor: Monitor) -> Step:
+def _patch_step(cell: Cell, base: dict[str, Any], monitor: Monitor, group: PatchGroup) -> Step:
     """All optimizer steps that a train loop makes on one image."""
     model: Any = build(cell.cfg(base)).to(cell.device)
     latent = dict(device=cell.latent_device or None)
@@ -198,11 +206,11 @@ def _patch_step(cell: Cell, base: dict[str, Any], monitor: Monitor) -> Step:
     model.chunk_size = cell.chunk_size or model.chunk_size
     schedule = PatchSchedule(cell.sampling_rate, cell.inner_iterations)
     draw = partial(PatchSampler(0).draw, schedule=schedule, epoch=0, iteration=0)
-    stepper = Stepper(_optimizer(model, cell))
+    stepper = Stepper(_optimizer(model, cell), sharing=group.size)
 
     def step(image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
         data = dict(inputs=[image], data_samples=[sample])
-        losses = train_batch(model, data, gradient, draw, stepper, monitor)
+        losses = train_batch(model, data, gradient, draw, stepper, monitor, group)
         return float(losses['loss']), monitor.take_times()
 
     return step

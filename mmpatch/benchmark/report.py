@@ -57,7 +57,10 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
     rows = []
     for result in sorted(
         results,
-        key=lambda r: (r.cell.model, r.cell.side, order.index(r.cell.method), r.cell.graphs),
+        key=lambda r: (
+            *(r.cell.model, r.cell.side, order.index(r.cell.method)),
+            *(r.cell.graphs, r.cell.ranks, r.cell.compile),
+        ),
     ):
         cell = result.cell
         name = METHODS[cell.method]
@@ -65,6 +68,10 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
             name += f' to {cell.small_side}'
         if cell.graphs:
             name += f', {cell.graphs} graphs'
+        if cell.ranks > 1:
+            name += f', {cell.ranks} processes'
+        if cell.compile:
+            name += ', compiled'
         size = f'{cell.side} x {cell.rows * cell.patch_size or cell.side}'
         start = [LABELS[cell.model], name, size]
         if result.seconds is None:

@@ -100,6 +100,22 @@ def test_the_tool_goes_on_where_it_stopped(
     assert 'FCOS-R50' in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_processes_share_the_patches(tmp_path: Path) -> None:
+    """Both report one result, with the loss of one process; the table names what is measured."""
+    tool = load_tool('analysis_tools/benchmark')
+    cell = ['--methods', 'exact', '--models', 'mobilenetv2', '--sides', '128', '--steps', '1']
+    cell += ['--patch-size', '64', '--device', 'cpu', '--out', str(tmp_path)]
+    for extra in ([], ['--ranks', '2']):
+        tool.main([*cell, *extra])
+    alone, shared = json.loads((tmp_path / 'results.json').read_text())
+    assert (alone['cell']['ranks'], shared['cell']['ranks']) == (1, 2)
+    assert shared['loss'] == pytest.approx(alone['loss'], rel=1e-4)
+    assert 'ours, exact, 2 processes' in (tmp_path / 'table.md').read_text()
+    compiled = Result(Cell('exact', 'unet', 64, compile=True), seconds=1.0)
+    assert 'ours, exact, compiled' in table([compiled])
+
+
 def test_what_cannot_run_is_not_started() -> None:
     result = load_tool('analysis_tools/benchmark').measure(
         Cell('full', 'fcos-r50', 16384), 8 * 2**30

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -22,11 +23,14 @@ from typing import Any
 import torch
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
+from mmengine.dist import get_rank
 
 from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
 from mmpatch.benchmark.models import BASES, LABELS, analytic_need
 from mmpatch.utils.memory import available_memory, format_size, parse_size
 
+#: Methods that go patch by patch.
+PATCH_WISE = ('sampled', 'exact')
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs/_base_/models'
 
 
@@ -56,6 +60,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--rows', type=int, default=0, help='height of the images in patches; default: square'
     )
+    parser.add_argument(
+        '--ranks', type=int, default=1, help='processes that share the patches (exact, sampled)'
+    )
+    parser.add_argument('--compile', action='store_true', help='compile theta1 (exact, sampled)')
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cuda' if gpu else 'cpu')
     parser.add_argument('--amp', choices=['bfloat16', 'float16'], default='')
     parser.add_argument('--latent-device', choices=['cpu', 'cuda'], default='')
@@ -76,8 +84,13 @@ def main(argv: list[str] | None = None) -> None:
 
     if args.cell:
         cell = Cell(**json.loads(args.cell))
+        if cell.ranks > 1:
+            torch.distributed.init_process_group('nccl' if cell.device == 'cuda' else 'gloo')
+            if cell.device == 'cuda':
+                torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
         result = run_cell(cell, base_of(cell))
-        print('RESULT ' + json.dumps(result.to_json()))
+        if get_rank() == 0:
+            print('RESULT ' + json.dumps(result.to_json()))
         return
     args.out.mkdir(parents=True, exist_ok=True)
     store = args.out / 'results.json'
@@ -99,6 +112,8 @@ def main(argv: list[str] | None = None) -> None:
             latent_stride=args.latent_stride,
             steps=args.steps,
             rows=args.rows,
+            ranks=args.ranks if method in PATCH_WISE else 1,
+            compile=args.compile and method in PATCH_WISE,
         )
         for model, side, method in itertools.product(args.models, args.sides, args.methods)
         if method != 'downsampled' or side >= args.small_side
@@ -132,7 +147,14 @@ def measure(cell: Cell, limit: int) -> Result:
         need = analytic_need(replace(cell, method=method).cfg(base_of(cell)), cell.side)
         if need > limit:
             return Result(cell, need=need)
-    command = [sys.executable, __file__, '--cell', json.dumps(asdict(cell))]
+    launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={cell.ranks}']
+    command = [
+        sys.executable,
+        *(launcher if cell.ranks > 1 else ()),
+        __file__,
+        '--cell',
+        json.dumps(asdict(cell)),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith('RESULT ')]
     if done.returncode == 0 and lines:

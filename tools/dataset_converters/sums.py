@@ -46,16 +46,16 @@ from mmpatch.datasets.scene_converter import SceneSet, run_scene_converter
 
 CLASSES = 10
 #: Longer side of a digit [px].
-SIZE = (32, 48)
+SIZE = (40, 60)
 #: Colours: each of red, green and blue lies between these.
 COLOURS = (150, 256)
 #: Fewest and most digits, side of an image [px], and numbers of images for training, validation and test.
 LARGE: tuple[tuple[int, int], int, tuple[int, int, int]] = ((3, 5), SIDE, (600, 80, 200))
-SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 3), 192, (6000, 300, 300))
+SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 2), 128, (9000, 300, 300))
 #: Share of the small images without a digit. Most patches of a large one have none.
-EMPTY = 0.25
+EMPTY = 0.3
 #: Factor of the background's brightness, so that nothing in it is as bright as a digit.
-DIM = 0.5
+DIM = 0.3
 #: Side of what the oracle sees of a digit's surroundings [px].
 CUT = 128
 #: Places tried for a digit before all are drawn anew.

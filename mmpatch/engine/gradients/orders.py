@@ -63,7 +63,7 @@ def one_by_one(passes: Passes, storage: Storage, work: Workload) -> Losses:
     chunks = passes.parts(passes.batch.all_patches, work)
     latent = Latent(passes.batch, work.chunk_size, storage)
     latent.collect_gradient()
-    room = _room(passes, work, passes.batch.num_patches)
+    room = _room(passes, work, sum(map(len, chunks)))
     global_patch = passes.encode_global(room.take_global())
     passes.batch.expect(chunks)
     encodings, parts = [], []
