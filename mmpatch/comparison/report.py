@@ -166,8 +166,14 @@ def cells(runs: Sequence[Run], metrics: Sequence[str]) -> list[list[str]]:
 
 def mean_metric(runs: Sequence[Run], metric: str) -> float | None:
     """A metric's mean over the runs that have it; None if none has."""
-    found = [run.metrics[metric] for run in runs if metric in run.metrics]
+    found = _found(runs, metric)
     return mean(found) if found else None
+
+
+def _found(runs: Sequence[Run], metric: str) -> list[float]:
+    """A metric of the runs that have it; JSON holds None for an infinite one."""
+    values = (run.metrics.get(metric) for run in runs)
+    return [value for value in values if value is not None]
 
 
 def _mean_and_spread(runs: Sequence[Run], metric: str) -> str:
@@ -175,7 +181,7 @@ def _mean_and_spread(runs: Sequence[Run], metric: str) -> str:
 
     Fractions have three decimals, percentages one.
     """
-    found = [run.metrics[metric] for run in runs if metric in run.metrics]
+    found = _found(runs, metric)
     if not found:
         return ''
     decimals = 3 if max(map(abs, found)) <= 1 else 1
