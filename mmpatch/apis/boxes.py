@@ -28,7 +28,10 @@ class Boxes:
     def of(cls, found: Any) -> Boxes:
         """From a host library's ``InstanceData`` with the same names."""
         return cls(
-            *(getattr(found, name).detach().cpu().numpy() for name in ('bboxes', 'scores', 'labels'))
+            *(
+                getattr(found, name).detach().cpu().numpy()
+                for name in ('bboxes', 'scores', 'labels')
+            )
         )
 
     @classmethod

@@ -18,12 +18,13 @@ from mmengine.config import Config
 from mmengine.registry import TRANSFORMS
 from PIL import Image
 
-from mmpatch.apis import draw_overlay, segment_raster
-from mmpatch.apis import segment_raster as module
+from mmpatch.apis import draw_overlay, parts, segment_raster
+from mmpatch.apis.parts import Parts
 from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.testing import load_tool, run_forked
 from mmpatch.testing.tiny_detector import image
 from mmpatch.testing.tiny_segmentor import DEEPLABV3, UNET, build_segmentor, segmentor_cfg
+from mmpatch.utils.files import write_atomic
 
 TRANSFORM = Affine(0.5, 0, 1000, 0, -0.5, 2000)
 
@@ -133,17 +134,15 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
     segment_raster(model, RasterImage(scene), out)
     expected = read(out)
     out.unlink()
-    saved: list[Path] = []
-    original = module.__globals__['_save']
+    original = Parts.save
 
-    def save(path: Path, labels: np.ndarray) -> None:
-        if len(saved) == 3:
+    def save(parts: Parts, name: str | int, **arrays: Any) -> None:
+        if name == 3:
             raise KeyboardInterrupt
-        saved.append(path)
-        original(path, labels)
+        original(parts, name, **arrays)
 
     with monkeypatch.context() as patch:
-        patch.setitem(module.__globals__, '_save', save)
+        patch.setattr(Parts, 'save', save)
         with pytest.raises(KeyboardInterrupt):
             segment_raster(model, RasterImage(scene), out)
     encoded: list[int] = []
@@ -158,7 +157,7 @@ def test_rows_of_another_model_or_image_are_refused(
 ) -> None:
     out = scene.with_name('labels.tif')
     with monkeypatch.context() as patch:
-        patch.setitem(module.__globals__, '_save', _full_disk)
+        patch.setattr(parts, 'write_atomic', _full_disk)
         with pytest.raises(OSError, match='the disk is full: 0 of 5'):
             segment_raster(model_of(), RasterImage(scene), out)
     with pytest.raises(ValueError, match='interrupted run with another model: remove the folder'):
@@ -200,7 +199,7 @@ def test_rows_of_another_setting_are_refused(
     if name == 'fusion':
         model = model_of(halo=16, global_patch=False)
     with monkeypatch.context() as patch:
-        patch.setitem(module.__globals__, '_save', _full_disk)
+        patch.setattr(parts, 'write_atomic', _full_disk)
         with pytest.raises(OSError, match='the disk is full: 0 of 5'):
             segment_raster(model, RasterImage(scene), out)
     other.load_state_dict(model.state_dict())
@@ -214,8 +213,11 @@ def test_rows_of_another_setting_are_refused(
     segment_raster(model, RasterImage(scene), out)
 
 
-def _full_disk(path: Path, labels: np.ndarray) -> None:
-    raise OSError(errno.ENOSPC, 'No space left on device')
+def _full_disk(path: Path, data: bytes) -> None:
+    if path.suffix == '.json':
+        write_atomic(path, data)
+    else:
+        raise OSError(errno.ENOSPC, 'No space left on device')
 
 
 @pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L'])
