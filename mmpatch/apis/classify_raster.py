@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.models.classifiers import PatchClassifier
 from mmpatch.patching import PatchBatch
 
 from .parts import Parts
 from .parts_in_memory import PartsInMemory
-from .segment_raster import image_name
+from .segment_raster import image_name, watched
 from .watch import Watch
 
 #: Name of the part with the vector of the global patch.
@@ -22,7 +24,11 @@ GLOBAL = 'global'
 
 
 def save_entries(
-    model: PatchClassifier, image: Any, parts: Parts | PartsInMemory, watch: Watch
+    model: PatchClassifier,
+    image: Any,
+    parts: Parts | PartsInMemory,
+    watch: Watch,
+    rows: range | None = None,
 ) -> None:
     """Encode the rows of patches that are missing, and the global patch.
 
@@ -31,16 +37,18 @@ def save_entries(
         image: A file, or a tensor (C, H, W).
         parts: Where vectors are kept, with the places of their patches in the grid.
         watch: Shows progress.
+        rows: The rows that this process computes; None: all. The global patch goes with the first.
     """
+    if isinstance(image, RasterImage):
+        image.advise_tiling()
     batch = model.cut_images([image])
-    if model.global_patch and not parts.has(GLOBAL):
+    if model.global_patch and (rows is None or 0 in rows) and not parts.has(GLOBAL):
         with torch.no_grad():
             features = model.encode_global(batch)
         assert features is not None
         parts.save(GLOBAL, entry=features[0].cpu().numpy())
-    done = parts.done
-    rows = watch(_rows(model, batch, done), f'Classifying {image_name(image)}', parts.rows, done)
-    for row, (places, entries) in enumerate(rows, done):
+    compute, name = partial(_rows, model, batch), f'Classifying {image_name(image)}'
+    for row, (places, entries) in watched(compute, name, parts, watch, rows):
         parts.save(row, places=places, entries=entries)
 
 
@@ -71,21 +79,16 @@ def classify(model: PatchClassifier, size: tuple[int, int], parts: Parts | Parts
 
 
 def _rows(
-    model: PatchClassifier, batch: PatchBatch[object], first: int
+    model: PatchClassifier, batch: PatchBatch[object], wanted: range
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Places (K,) in the grid and vectors (K, D) of each row of patches from row ``first`` on."""
-    grid = batch.grids[0]
-    row_of = batch.places // grid.cols
-    chunks = [
-        batch.all_patches[row_of == row].split(model.chunk_size) for row in range(first, grid.rows)
-    ]
-    batch.expect([chunk for row in chunks for chunk in row if len(chunk)])
-    for row in chunks:
-        found = []
-        for chunk in row:
-            if len(chunk):  # a row may be nothing but background
-                with torch.no_grad():
-                    found.append(model.encode(batch, chunk)[0][:, :, 0, 0].cpu().numpy())
-        places = torch.cat(row)
+    """Places (K,) in the grid and vectors (K, D) of rows of patches."""
+    row_of = batch.places // batch.grids[0].cols
+    rows = [batch.all_patches[row_of == row] for row in wanted]
+    # A row may be nothing but background.
+    chunks = [patches.split(model.chunk_size) if len(patches) else () for patches in rows]
+    batch.expect([chunk for row in chunks for chunk in row])
+    for patches, row in zip(rows, chunks):
+        with torch.no_grad():
+            found = [model.encode(batch, chunk)[0][:, :, 0, 0].cpu().numpy() for chunk in row]
         vectors = np.concatenate(found) if found else np.zeros((0, 0), dtype=np.float32)
-        yield batch.places[places].numpy(), vectors
+        yield batch.places[patches].numpy(), vectors

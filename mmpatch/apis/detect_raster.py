@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .boxes import Boxes
 from .parts import Parts
 from .parts_in_memory import PartsInMemory
 from .row_nms import RowNMS, suppress_rows
-from .segment_raster import image_name
+from .segment_raster import image_name, watched
 from .watch import Watch
 
 #: Name of the part that belongs to no row: what the global patch found, or everything at once.
@@ -31,6 +32,7 @@ def save_candidates(
     image: Any,
     parts: Parts | PartsInMemory,
     watch: Watch,
+    rows: range | None = None,
 ) -> None:
     """Save what NMS chooses from in the rows of patches that are missing.
 
@@ -39,23 +41,24 @@ def save_candidates(
         image: A file, or a tensor (C, H, W).
         parts: Where the rows are kept.
         watch: Shows progress.
+        rows: The rows that this process computes; None: all. The global patch goes with the first.
     """
+    first = rows is None or 0 in rows
     if isinstance(image, RasterImage):
         image.advise_tiling()
     if isinstance(model, PatchStitchedDetector):
-        if not parts.has(WHOLE):
+        if first and not parts.has(WHOLE):
             _save(parts, WHOLE, _at_once(model, image))
         return
     row_nms(model.test_cfg)  # an unknown kind of suppression is to be told before the long part
-    batch = model.cut_images([image])
-    if model.seen_scales is not None:
-        model.seen_scales.check(batch.grids[0])
-    if not parts.has(WHOLE):
-        found = [Boxes.of(large) for large in model.global_candidates(batch)]
-        _save(parts, WHOLE, Boxes.cat(found) if found else Boxes.none())
-    done = parts.done
-    rows = watch(_rows(model, batch, done), f'Detecting in {image_name(image)}', parts.rows, done)
-    for row, boxes in enumerate(rows, done):
+    batch = model.cut_images(
+        [image]
+    )  # it remembers the global patch, for which it reads all pixels
+    if first and not parts.has(WHOLE):
+        _save(parts, WHOLE, _large(model, batch))
+    compute = partial(_rows, model, batch)
+    name = f'Detecting in {image_name(image)}'
+    for row, boxes in watched(compute, name, parts, watch, rows):
         _save(parts, row, boxes)
 
 
@@ -96,20 +99,28 @@ def row_nms(test_cfg: Mapping[str, Any]) -> RowNMS:
     return RowNMS(float(threshold), bool(agnostic))
 
 
-def _rows(model: PatchDetector, batch: PatchBatch[object], first: int) -> Iterator[Boxes]:
-    """Candidates of each row of patches from row ``first`` on."""
-    grid = batch.grids[0]
-    if first == grid.rows:
-        return
+def _large(model: PatchDetector, batch: PatchBatch[object]) -> Boxes:
+    """Candidates of the global patch."""
+    if model.seen_scales is not None:
+        model.seen_scales.check(batch.grids[0])
+    found = [Boxes.of(large) for large in model.global_candidates(batch)]
+    return Boxes.cat(found) if found else Boxes.none()
+
+
+def _rows(model: PatchDetector, batch: PatchBatch[object], wanted: range) -> Iterator[Boxes]:
+    """Candidates of rows of patches."""
+    cols = batch.grids[0].cols
     found: list[Boxes] = []
-    for patch, candidates in model.sweep_candidates(batch, first * grid.cols):
-        row, col = divmod(patch, grid.cols)
-        if row < first:
+    for patch, candidates in model.sweep_candidates(batch, wanted.start * cols):
+        row, col = divmod(patch, cols)
+        if row not in wanted:  # a chunk may begin in the row before
             continue
         found.append(Boxes.of(candidates))
-        if col == grid.cols - 1:
+        if col == cols - 1:
             yield Boxes.cat(found)
             found = []
+            if row == wanted[-1]:
+                return
 
 
 def _at_once(model: PatchStitchedDetector, image: Any) -> Boxes:

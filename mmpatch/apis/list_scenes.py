@@ -12,7 +12,7 @@ from mmpatch.datasets.raster_image import is_gdal_name
 
 #: Files of a folder that are scenes.
 SUFFIXES = frozenset(
-    '.tif .tiff .png .jpg .jpeg .jp2 .bmp .webp .vrt .img .ntf .nc .hdf .h5 .svs .ecw .sid'.split()
+    ('.tif', '.tiff', '.png', '.jpg', '.jpeg', '.jp2', '.bmp', '.webp', '.vrt', '.img', '.svs')
 )
 #: Ends of files that prediction writes; they are no scenes if they lie beside them.
 WRITTEN = ('.labels.tif', '.labels.png', '.overlay.png', '.relevance.tif')
@@ -36,9 +36,10 @@ def list_scenes(arguments: Sequence[str]) -> dict[str, str]:
     found = dict.fromkeys(path for argument in arguments for path in _scenes_of(argument))
     stems = {path: _stem(path) for path in found}
     often = Counter(stems.values())
-    names = {path: stem if often[stem] == 1 else _long(path) for path, stem in stems.items()}
+    alike = [path for path, stem in stems.items() if often[stem] > 1]
+    names = stems | _with_folders(alike)
     if len(set(names.values())) < len(names):  # files of one folder with different endings
-        names = {path: _long(path) + Path(path).suffix.replace('.', '_') for path in names}
+        names |= {path: names[path] + Path(path).suffix.replace('.', '_') for path in alike}
     return {name: path for path, name in names.items()}
 
 
@@ -85,7 +86,12 @@ def _stem(path: str) -> str:
     return ''.join(c if c.isalnum() or c in '-_.' else '_' for c in Path(path).stem)
 
 
-def _long(path: str) -> str:
-    """The name of a scene together with all its folders."""
-    folders = [part for part in Path(os.path.abspath(path)).parent.parts if part != '/']
-    return '_'.join([*folders, _stem(path)])
+def _with_folders(paths: Sequence[str]) -> dict[str, str]:
+    """Names of scenes that begin with the folders below the one that all share."""
+    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    shared = os.path.commonpath(folders) if folders else ''
+    below = [os.path.relpath(folder, shared) for folder in folders]
+    return {
+        path: '_'.join([*(part for part in Path(folder).parts if part != '.'), _stem(path)])
+        for path, folder in zip(paths, below)
+    }

@@ -55,11 +55,8 @@ class Parts:
 
     @property
     def done(self) -> int:
-        """Rows that are there, from the first on."""
-        count = 0
-        while (self.folder / f'{count}.npz').is_file():
-            count += 1
-        return count
+        """Number of rows that are there."""
+        return sum(self.has(row) for row in range(self.rows))
 
     def has(self, name: str | int) -> bool:
         """Whether a part is there."""
@@ -102,6 +99,20 @@ class Parts:
                 f'the disk is full: {self.done} of {self.rows} rows are kept in {self.folder}; make '
                 'room and run the same command again',
             ) from error
+
+
+def missing(parts: Any, rows: range | None) -> range:
+    """Rows that are still to be computed, from the first that is missing on.
+
+    Args:
+        parts: :class:`Parts`, or :class:`mmpatch.apis.parts_in_memory.PartsInMemory`.
+        rows: The rows that this process computes; None: all.
+    """
+    rows = range(parts.rows) if rows is None else rows
+    first = rows.start
+    while first < rows.stop and parts.has(first):
+        first += 1
+    return range(first, rows.stop)
 
 
 def folder_of(out: Path) -> Path:

@@ -21,11 +21,6 @@ class PartsInMemory:
         self.rows = rows
         self._kept: dict[str | int, Arrays] = {}
 
-    @property
-    def done(self) -> int:
-        """Rows that are there: this is asked before the first one comes."""
-        return sum(isinstance(name, int) for name in self._kept)
-
     def has(self, name: str | int) -> bool:
         """Whether a part is there."""
         return name in self._kept

@@ -141,20 +141,27 @@ class PatchPredictor:
             fill=fill if self.fill is None else self.fill,
         )
 
-    def save_parts(self, image: Any, parts: Parts | PartsInMemory, watch: Watch = unseen) -> None:
+    def save_parts(
+        self,
+        image: Any,
+        parts: Parts | PartsInMemory,
+        watch: Watch = unseen,
+        rows: range | None = None,
+    ) -> None:
         """Predict the rows of patches of an image that are missing, up to what needs all rows.
 
         Args:
             image: A file, or a tensor (C, H, W).
             parts: Where the rows are kept.
             watch: Shows progress.
+            rows: The rows that this process computes; None: all.
         """
         save = {
             SEGMENTATION: save_labels,
             DETECTION: save_candidates,
             CLASSIFICATION: save_entries,
         }[self.task]
-        save(self.model, image, parts, watch)
+        save(self.model, image, parts, watch, rows)
 
 
 def _task_of(model: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 State = Literal['done', 'there', 'failed']
@@ -33,7 +33,3 @@ class SceneResult:
             return f'{self.scene}: FAILED: {self.text}'
         time = 'was there' if self.state == 'there' else f'{self.seconds:.1f} s'
         return f'{self.scene}: {self.text} ({time})'
-
-    def as_dict(self) -> dict[str, Any]:
-        """The summary as plain values, which travel to other processes."""
-        return asdict(self)

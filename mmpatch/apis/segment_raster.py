@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from mmpatch.models.segmentors import PatchSegmentor
 
 from .identity import model_identity, with_image
 from .labels_file import IGNORED, Labels, write_labels
-from .parts import Parts
+from .parts import Parts, missing
 from .parts_in_memory import PartsInMemory
 from .watch import Watch, bar, unseen
 
@@ -51,7 +52,11 @@ def segment_raster(
 
 
 def save_labels(
-    model: PatchSegmentor, image: RasterImage | Any, parts: Parts | PartsInMemory, watch: Watch
+    model: PatchSegmentor,
+    image: Any,
+    parts: Parts | PartsInMemory,
+    watch: Watch,
+    rows: range | None = None,
 ) -> None:
     """Segment the rows of patches that are missing.
 
@@ -60,13 +65,40 @@ def save_labels(
         image: What to segment: a file, or a tensor (C, H, W).
         parts: Where the rows are kept.
         watch: Shows progress.
+        rows: The rows that this process computes; None: all.
     """
     if isinstance(image, RasterImage):
         image.advise_tiling()
-    done = parts.done
-    name = f'Segmenting {image_name(image)}'
-    for row, labels in enumerate(watch(_rows(model, image, done), name, parts.rows, done), done):
+    compute = partial(_rows, model, image)
+    for row, labels in watched(compute, f'Segmenting {image_name(image)}', parts, watch, rows):
         parts.save(row, labels=labels)
+
+
+def watched(
+    compute: Callable[[range], Iterator[Any]],
+    name: str,
+    parts: Parts | PartsInMemory,
+    watch: Watch,
+    rows: range | None,
+) -> Iterator[tuple[int, Any]]:
+    """Compute the rows of patches that are missing, and show progress.
+
+    Args:
+        compute: Gives something for each row of a range.
+        name: What is done, and to which scene.
+        parts: Where rows are kept.
+        watch: Shows progress.
+        rows: The rows that this process computes; None: all.
+
+    Yields:
+        The number of a row, and what was computed.
+    """
+    wanted = missing(parts, rows)
+    total = parts.rows if rows is None else len(rows)
+    found = compute(wanted) if len(wanted) else iter(())
+    # The progress comes first: it ends after the last row, where the numbers do not ask again.
+    for one, row in zip(watch(found, name, total, total - len(wanted)), wanted):
+        yield row, one
 
 
 def label_rows(parts: Parts | PartsInMemory) -> Iterator[Labels]:
@@ -85,19 +117,17 @@ def image_name(image: Any) -> str:
     return Path(image.path).name if isinstance(image, RasterImage) else 'an array'
 
 
-def _rows(model: PatchSegmentor, image: Any, first: int) -> Iterator[Labels]:
-    """Labels (P or less, W) of each row of patches from row ``first`` on."""
+def _rows(model: PatchSegmentor, image: Any, wanted: range) -> Iterator[Labels]:
+    """Labels (P or less, W) of rows of patches."""
     batch = model.cut_images([image])
     grid, side = batch.grids[0], batch.patch_size
-    if first == grid.rows:
-        return
     may_lack_data = isinstance(image, RasterImage) and image.may_lack_data
     cols = grid.cols
     labels = np.empty((0, 0), dtype=np.uint8)
-    for indices, logits in model.sweep_logits(batch, first * cols):
+    for indices, logits in model.sweep_logits(batch, wanted.start * cols):
         for index, window in zip(indices.tolist(), model.classify(logits).cpu().numpy()):
             row, col = divmod(index, cols)
-            if row < first:
+            if row not in wanted:  # a chunk may begin in the row before
                 continue
             if col == 0:
                 height = min(side, grid.height - row * side)
@@ -110,3 +140,5 @@ def _rows(model: PatchSegmentor, image: Any, first: int) -> Iterator[Labels]:
                 place[image.lacks_data(region)] = IGNORED
             if col == cols - 1:
                 yield labels
+                if row == wanted[-1]:
+                    return

@@ -17,8 +17,8 @@ class Watch(Protocol):
         Args:
             rows: Those that are still to be computed.
             name: What is done, and to which scene.
-            total: Number of all rows.
-            done: Number of rows that are there already.
+            total: Number of the rows that this process computes in all.
+            done: Number of those that are there already.
         """
 
 

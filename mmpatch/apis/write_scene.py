@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,41 @@ def write_scene(
     return SceneResult(path, 'done', text, time.perf_counter() - start, fields)
 
 
+def save_share(
+    predictor: PatchPredictor,
+    path: str,
+    name: str,
+    folder: Path,
+    options: OutputOptions,
+    share: Callable[[int], range],
+    watch: Watch = unseen,
+) -> None:
+    """Predict some rows of patches of a scene, which :func:`write_scene` then finds.
+
+    Args:
+        predictor: The model.
+        path: The scene.
+        name: Name that its files get.
+        folder: Where they go.
+        options: Which files to write.
+        share: Gives the rows that this process computes, from the number of all.
+        watch: Shows progress.
+
+    Raises:
+        ValueError: See :func:`write_scene`.
+        OSError: See :func:`write_scene`.
+    """
+    image = predictor.open(path)
+    identity = with_image(predictor.identity, image)
+    outs = options.files(predictor.task, folder, name)
+    known = _known(folder / NOTES / f'{name}.json', identity, outs, folder / name)
+    if known and all(out.exists() for out in outs):
+        return
+    count = rows_of(predictor.model, image)
+    parts = Parts(folder / name, identity, count)
+    predictor.save_parts(image, parts, watch, share(count))
+
+
 def _known(note: Path, identity: Identity, outs: list[Path], base: Path) -> dict[str, Any]:
     """What an earlier run noted about the scene; empty without one."""
     if note.is_file():
@@ -127,9 +163,9 @@ def _classify(
     model.explain = bool(outs)
     sample = classify(model, (height, width), parts)
     label = int(sample.pred_label)
-    score = round(float(sample.pred_score[label]), 6)
+    score = round(sample.pred_score.tolist()[label], 6)
     for out in outs:
-        relevance = sample.patch_relevance.cpu().numpy()
+        relevance = sample.patch_relevance.detach().cpu().numpy()
         write_relevance(out, relevance, model.patch_size, SceneCoordinates(image))
     name = class_name(predictor.classes, label)
     fields = {'scene': image.path, 'label': label, 'class': name, 'score': score}

@@ -1,0 +1,136 @@
+"""Scenes shared by processes, as one process predicts them."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mmpatch.apis import OutputOptions
+from mmpatch.apis.ray_scenes import ray_scenes
+
+from .conftest import write_scene
+
+Trained = Callable[..., tuple[Path, Path]]
+ROOT = Path(__file__).parents[2]
+TOOL = str(ROOT / 'tools/predict_raster.py')
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec('ray') is None, reason="needs Ray: pip install 'mmpatch[ray]'"
+)
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+    return subprocess.run(
+        [sys.executable, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+
+
+def scenes_of(folder: Path, count: int) -> Path:
+    """Scenes of about one size, a larger one, and one that is cut off."""
+    folder.mkdir()
+    for i in range(count):
+        write_scene(folder / f's{i}.tif', 130, 130, seed=i)
+    write_scene(folder / 'large.tif', 640, 400, seed=9)
+    data = (folder / 's0.tif').read_bytes()
+    (folder / 's0.tif').write_bytes(data[: len(data) // 2])
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == '.geojson'}
+
+
+@pytest.mark.slow
+def test_the_tool_alone_and_with_torchrun(trained: Trained, tmp_path: Path) -> None:
+    scenes, files = scenes_of(tmp_path / 'in', 3), trained('detection')
+    end = ['--device', 'cpu', '--formats', 'geojson']
+    alone = run(TOOL, *files, scenes, '--out', tmp_path / 'alone', *end)
+    start = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2', TOOL]
+    shared = run(*start, *files, scenes, '--out', tmp_path / 'shared', *end)
+    for done in (alone, shared):
+        assert done.returncode == 1, done.stderr[-2000:]
+        lines = done.stdout.splitlines()
+        assert '3 of 4 scenes predicted to' in lines[-1]
+        assert sum('s0.tif: FAILED: ' in line for line in lines) == 1
+        assert sum(' detections (' in line for line in lines) == 3
+    found = contents(tmp_path / 'shared')
+    assert found == contents(tmp_path / 'alone') and len(found) == 3
+    again = run(TOOL, *files, scenes, '--out', tmp_path / 'shared', *end)
+    assert again.stdout.count('(was there)') == 3
+
+
+@pytest.mark.slow
+def test_torchrun_gathers_the_table(trained: Trained, tmp_path: Path) -> None:
+    scenes, files = scenes_of(tmp_path / 'in', 3), trained('classification')
+    start = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '3', TOOL]
+    run(*start, *files, scenes, '--out', tmp_path / 'out', '--device', 'cpu')
+    rows = list(csv.DictReader((tmp_path / 'out/classes.csv').open()))
+    assert [Path(row['scene']).stem for row in rows] == ['large', 's1', 's2']
+
+
+@pytest.mark.slow
+def test_the_tool_tells_errors(trained: Trained, tmp_path: Path) -> None:
+    scene, (config, weights) = write_scene(tmp_path / 'a.tif'), trained('detection')
+    done = run(TOOL, config, weights, scene, '--out', tmp_path / 'out', '--polygons')
+    assert done.returncode == 1 and done.stderr.endswith('leave it out, or give another config\n')
+    done = run(TOOL, config, weights, scene, '--out', tmp_path / 'out', '--workers', '2')
+    assert done.returncode == 2 and '--workers is a positive number' in done.stderr
+
+
+@needs_ray
+@pytest.mark.slow
+def test_ray_goes_on_after_the_death_of_a_worker(trained: Trained, tmp_path: Path) -> None:
+    import ray
+
+    scenes, (config, weights) = scenes_of(tmp_path / 'in', 5), trained('detection')
+    paths = {path.stem: str(path) for path in sorted(scenes.iterdir())}
+    end = ['--device', 'cpu', '--formats', 'geojson']
+    run(TOOL, config, weights, scenes, '--out', tmp_path / 'alone', *end)
+    settings = dict(config=str(config), checkpoint=str(weights), device='cpu')
+    out, killed = tmp_path / 'out', []
+    kill_once(out / '.made_from/large.lock', killed)
+    try:
+        results = ray_scenes(settings, paths, out, OutputOptions(('geojson',)), 2, False)
+    finally:
+        ray.shutdown()
+    assert len(killed) == 1
+    states = {name: result.state for name, result in zip(paths, results)}
+    assert states.pop('s0') == 'failed' and set(states.values()) == {'done'}
+    assert contents(out) == contents(tmp_path / 'alone') and len(contents(out)) == 5
+    assert not list(out.glob('*.parts/*')) or [p.name for p in out.glob('*.parts')] == ['s0.parts']
+
+
+def kill_once(lock: Path, killed: list[int]) -> None:
+    """Kill the process that first works on a scene, as soon as it has one row."""
+    import threading
+
+    def wait() -> None:
+        while not killed:
+            text = lock.read_text() if lock.exists() else ''
+            rows = lock.parents[1] / f'{lock.stem}.parts'
+            if text.isdecimal() and (rows / '0.npz').exists():
+                os.kill(int(text), signal.SIGKILL)
+                killed.append(int(text))
+            time.sleep(0.002)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def test_json_of_results_has_no_numbers_of_numpy() -> None:
+    from mmpatch.apis import SceneResult
+
+    json.dumps(vars(SceneResult('a.tif', 'failed', 'why')))
