@@ -58,7 +58,7 @@ def _strips(labels: Path, transform: Affine, classes: Sequence[str]) -> Iterator
         for top in range(0, source.height, STRIP):
             window = Window(0, top, source.width, min(STRIP, source.height - top))
             strip = source.read(1, window=window)
-            moved = transform @ Affine.translation(0, top)
+            moved = transform * Affine.translation(0, top)
             yield [
                 Feature(
                     [np.asarray(ring, dtype=np.float64) for ring in outline['coordinates']],

@@ -28,7 +28,7 @@ def write_relevance(
     part = out.with_name(f'.{out.name}.part')
     height, width = relevance.shape
     settings = dict(driver='GTiff', dtype='float32', count=1, height=height, width=width)
-    transform = coordinates.transform @ Affine.scale(patch_size)
+    transform = coordinates.transform * Affine.scale(patch_size)
     try:
         with rasterio.open(
             part, 'w', crs=coordinates.crs, transform=transform, **settings

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mmpatch.apis import OutputOptions
+from mmpatch.apis import OutputOptions, PatchPredictor, predict_scenes
 from mmpatch.apis.ray_scenes import ray_scenes
 
 from .conftest import write_scene
@@ -98,13 +98,13 @@ def test_ray_goes_on_after_the_death_of_a_worker(trained: Trained, tmp_path: Pat
 
     scenes, (config, weights) = scenes_of(tmp_path / 'in', 5), trained('detection')
     paths = {path.stem: str(path) for path in sorted(scenes.iterdir())}
-    end = ['--device', 'cpu', '--formats', 'geojson']
-    run(TOOL, config, weights, scenes, '--out', tmp_path / 'alone', *end)
     settings = dict(config=str(config), checkpoint=str(weights), device='cpu')
+    options = OutputOptions(('geojson',))
+    predict_scenes(PatchPredictor(**settings), paths, tmp_path / 'alone', options, False)
     out, killed = tmp_path / 'out', []
     kill_once(out / '.made_from/large.lock', killed)
     try:
-        results = ray_scenes(settings, paths, out, OutputOptions(('geojson',)), 2, False)
+        results = ray_scenes(settings, paths, out, options, 2, False)
     finally:
         ray.shutdown()
     assert len(killed) == 1
@@ -116,7 +116,6 @@ def test_ray_goes_on_after_the_death_of_a_worker(trained: Trained, tmp_path: Pat
 
 def kill_once(lock: Path, killed: list[int]) -> None:
     """Kill the process that first works on a scene, as soon as it has one row."""
-    import threading
 
     def wait() -> None:
         while not killed:
@@ -128,9 +127,3 @@ def kill_once(lock: Path, killed: list[int]) -> None:
             time.sleep(0.002)
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def test_json_of_results_has_no_numbers_of_numpy() -> None:
-    from mmpatch.apis import SceneResult
-
-    json.dumps(vars(SceneResult('a.tif', 'failed', 'why')))
