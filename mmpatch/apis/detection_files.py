@@ -9,11 +9,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mmpatch.datasets.raster_image import RasterImage
 
 from .boxes import Boxes
 from .scene_coordinates import SceneCoordinates
 from .vector_file import Feature, vector_file
+
+#: Features that are in memory at once.
+AT_ONCE = 4096
 
 
 def write_detections(
@@ -41,8 +46,9 @@ def write_detections(
         tables = [stack.enter_context(_coco(out)) for out in outs if out.suffix == '.json']
         for boxes in found:
             count += len(boxes)
-            if vectors:
-                features = _features(boxes, coordinates, classes)
+            for start in range(0, len(boxes) if vectors else 0, AT_ONCE):
+                part = boxes[np.arange(start, min(start + AT_ONCE, len(boxes)))]
+                features = _features(part, coordinates, classes)
                 for file in vectors:
                     file.write(features)
             for table in tables:

@@ -28,11 +28,15 @@ class SceneCoordinates:
     Attributes:
         crs: The coordinate system; None if the file names none.
         transform: From pixels (x, y) to coordinates.
+        geojson_crs: Name of the coordinate system in GeoJSON; None for WGS 84, or if there is none. A
+            system without a registered number has no name that readers know. Its coordinates are
+            written in WGS 84.
     """
 
     def __init__(self, image: RasterImage) -> None:
         self.crs: CRS | None = image.profile.get('crs')
         self.transform: Affine = image.profile.get('transform') or Affine.identity()
+        self.geojson_crs = _geojson_name(self.crs)
         if self.crs is None and self.transform == Affine.identity():
             print_log(
                 f'{image.path} has no coordinates: results are in pixels, x to the right and y down',
@@ -54,20 +58,13 @@ class SceneCoordinates:
         a, b, c, d, e, f = self.transform[:6]
         return np.stack([a * xs + b * ys + c, d * xs + e * ys + f], axis=-1).transpose(1, 0, 2)
 
-    @property
-    def geojson_crs(self) -> str | None:
-        """Name of the coordinate system in GeoJSON; None for WGS 84, or if there is none.
-
-        A system without a registered number has no name that readers know. Its coordinates are
-        written in WGS 84, see :meth:`for_geojson`.
-        """
-        if self.crs is None or self.crs == WGS84 or self.crs.to_authority() is None:
-            return None
-        return 'urn:ogc:def:crs:{}::{}'.format(*self.crs.to_authority())
-
     def for_geojson(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (..., 2) in the coordinate system that :attr:`geojson_crs` names."""
+        """Points (N, 2) in the coordinate system that :attr:`geojson_crs` names."""
         if self.crs is None or self.crs == WGS84 or self.geojson_crs is not None:
             return points
-        xs, ys = reproject(self.crs, WGS84, *points.reshape(-1, 2).T.tolist())
-        return np.stack([xs, ys], axis=-1).reshape(points.shape)
+        return np.stack(reproject(self.crs, WGS84, *points.T.tolist()), axis=-1)
+
+
+def _geojson_name(crs: CRS | None) -> str | None:
+    authority = None if crs is None or crs == WGS84 else crs.to_authority()
+    return None if authority is None else 'urn:ogc:def:crs:{}::{}'.format(*authority)

@@ -117,9 +117,14 @@ class _GeoJSON:
         self._between = '\n'
 
     def write(self, features: Sequence[Feature]) -> None:
+        if not features:
+            return
+        rings = [ring for one in features for ring in one.rings]
+        ends = np.cumsum([len(ring) for ring in rings])[:-1]
+        points = self._coordinates.for_geojson(np.concatenate(rings))
+        moved = iter(np.split(points, ends))
         for one in features:
-            rings = [self._coordinates.for_geojson(ring).tolist() for ring in one.rings]
-            geometry = dict(type='Polygon', coordinates=rings)
+            geometry = dict(type='Polygon', coordinates=[next(moved).tolist() for _ in one.rings])
             text = json.dumps(dict(type='Feature', properties=one.fields, geometry=geometry))
             self._stream.write(self._between + text)
             self._between = ',\n'

@@ -24,7 +24,7 @@ from .polygons import write_polygons
 from .relevance_file import write_relevance
 from .scene_coordinates import SceneCoordinates
 from .scene_result import SceneResult
-from .segment_raster import label_rows, rows_of
+from .segment_raster import image_name, label_rows, rows_of
 from .watch import Watch, unseen
 
 #: Folder of the notes that say what results were made from.
@@ -73,7 +73,7 @@ def write_scene(
         parts = Parts(folder / name, identity, rows_of(predictor.model, image))
         predictor.save_parts(image, parts, watch)
         with parts.kept_if_full():
-            text, fields = _write(predictor, image, parts, outs)
+            text, fields = _write(predictor, image, parts, outs, watch)
             found = dict(identity=identity, text=text, fields=fields)
             write_atomic(note, json.dumps(found).encode())
         parts.remove()
@@ -136,12 +136,14 @@ def _known(note: Path, identity: Identity, outs: list[Path], base: Path) -> dict
 
 
 def _write(
-    predictor: PatchPredictor, image: RasterImage, parts: Parts, outs: list[Path]
+    predictor: PatchPredictor, image: RasterImage, parts: Parts, outs: list[Path], watch: Watch
 ) -> tuple[str, dict[str, Any]]:
     """Write the files of a scene from its parts; gives a summary, and the row of the table."""
     classes = predictor.classes
     if predictor.task == DETECTION:
-        count = write_detections(outs, detections(predictor.model, parts), image, classes)
+        steps = detections(predictor.model, parts)
+        found = watch(steps, f'Merging rows of {image_name(image)}', parts.rows + 1, 0)
+        count = write_detections(outs, found, image, classes)
         return f'{count} detections', {}
     if predictor.task == CLASSIFICATION:
         return _classify(predictor, image, parts, outs)
