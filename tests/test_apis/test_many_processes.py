@@ -17,6 +17,7 @@ import pytest
 
 from mmpatch.apis import OutputOptions, PatchPredictor, predict_scenes
 from mmpatch.apis.ray_scenes import ray_scenes
+from mmpatch.apis.share_scenes import Ranks
 
 from .conftest import write_scene
 
@@ -127,3 +128,19 @@ def kill_once(lock: Path, killed: list[int]) -> None:
             time.sleep(0.002)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def test_without_ray(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'ray', None)
+    config, weights = trained('classification')
+    settings = dict(config=str(config), checkpoint=str(weights))
+    with pytest.raises(ImportError, match=r"needs Ray Data .*: pip install 'mmpatch\[ray\]'"):
+        ray_scenes(settings, {'a': 'a.tif'}, tmp_path, OutputOptions(), 2)
+    with pytest.raises(ValueError, match='but the model of this config does classification'):
+        ray_scenes(settings, {'a': 'a.tif'}, tmp_path, OutputOptions(png=True), 2)
+
+
+def test_rows_are_shared_without_gaps() -> None:
+    for count in (0, 1, 2, 7, 30):
+        rows = [Ranks(rank, 3).rows(count) for rank in range(3)]
+        assert [row for part in rows for row in part] == list(range(count))
