@@ -82,6 +82,11 @@ class Parts:
         """Remove the folder, once the output is there."""
         shutil.rmtree(self.folder)
 
+    def remove_if_empty(self) -> None:
+        """Remove the folder if nothing was predicted, so that a repaired scene is not refused."""
+        if not any(self.folder.glob('*.npz')):
+            self.remove()
+
     @contextmanager
     def kept_if_full(self) -> Iterator[None]:
         """Say what stays and what to do if the disk is full.

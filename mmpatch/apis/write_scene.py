@@ -71,7 +71,11 @@ def write_scene(
         if known and all(out.exists() for out in outs):
             return SceneResult(path, 'there', known['text'], fields=known['fields'])
         parts = Parts(folder / name, identity, rows_of(predictor.model, image))
-        predictor.save_parts(image, parts, watch)
+        try:
+            predictor.save_parts(image, parts, watch)
+        except Exception:
+            parts.remove_if_empty()
+            raise
         with parts.kept_if_full():
             text, fields = _write(predictor, image, parts, outs, watch)
             found = dict(identity=identity, text=text, fields=fields)

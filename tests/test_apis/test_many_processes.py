@@ -112,7 +112,7 @@ def test_ray_goes_on_after_the_death_of_a_worker(trained: Trained, tmp_path: Pat
     states = {name: result.state for name, result in zip(paths, results)}
     assert states.pop('s0') == 'failed' and set(states.values()) == {'done'}
     assert contents(out) == contents(tmp_path / 'alone') and len(contents(out)) == 5
-    assert not list(out.glob('*.parts/*')) or [p.name for p in out.glob('*.parts')] == ['s0.parts']
+    assert not list(out.glob('*.parts'))
 
 
 def kill_once(lock: Path, killed: list[int]) -> None:

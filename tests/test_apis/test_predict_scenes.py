@@ -214,6 +214,10 @@ def test_bad_scenes_are_named_and_the_others_go_on(
     assert [result.state for result in results] == ['failed', 'failed', 'done']
     assert 'cut.tif' in results[0].text and 'FAILED: ' in results[0].line
     assert 'no image at' in results[1].text and ' detections (' in results[2].line
+    assert not list((tmp_path / 'out').glob('*.parts'))
+    (tmp_path / 'cut.tif').write_bytes(data)
+    results = predict_scenes(predictor, scenes, tmp_path / 'out')
+    assert [result.state for result in results] == ['done', 'failed', 'there']
 
 
 @pytest.mark.parametrize('task', TASKS)
