@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import os
 import signal
@@ -17,7 +16,6 @@ import pytest
 
 from mmpatch.apis import OutputOptions, PatchPredictor, predict_scenes
 from mmpatch.apis.ray_scenes import ray_scenes
-from mmpatch.apis.share_scenes import Ranks
 
 from .conftest import write_scene
 
@@ -75,15 +73,6 @@ def test_the_tool_alone_and_with_torchrun(trained: Trained, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_torchrun_gathers_the_table(trained: Trained, tmp_path: Path) -> None:
-    scenes, files = scenes_of(tmp_path / 'in', 3), trained('classification')
-    start = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '3', TOOL]
-    run(*start, *files, scenes, '--out', tmp_path / 'out', '--device', 'cpu')
-    rows = list(csv.DictReader((tmp_path / 'out/classes.csv').open()))
-    assert [Path(row['scene']).stem for row in rows] == ['large', 's1', 's2']
-
-
-@pytest.mark.slow
 def test_the_tool_tells_errors(trained: Trained, tmp_path: Path) -> None:
     scene, (config, weights) = write_scene(tmp_path / 'a.tif'), trained('detection')
     done = run(TOOL, config, weights, scene, '--out', tmp_path / 'out', '--polygons')
@@ -138,9 +127,3 @@ def test_without_ray(trained: Trained, tmp_path: Path, monkeypatch: pytest.Monke
         ray_scenes(settings, {'a': 'a.tif'}, tmp_path, OutputOptions(), 2)
     with pytest.raises(ValueError, match='but the model of this config does classification'):
         ray_scenes(settings, {'a': 'a.tif'}, tmp_path, OutputOptions(png=True), 2)
-
-
-def test_rows_are_shared_without_gaps() -> None:
-    for count in (0, 1, 2, 7, 30):
-        rows = [Ranks(rank, 3).rows(count) for rank in range(3)]
-        assert [row for part in rows for row in part] == list(range(count))
