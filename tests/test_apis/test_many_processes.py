@@ -16,6 +16,7 @@ import pytest
 
 from mmpatch.apis import OutputOptions, PatchPredictor, predict_scenes
 from mmpatch.apis.ray_scenes import ray_scenes
+from mmpatch.testing import run_forked
 
 from .conftest import write_scene
 
@@ -57,28 +58,50 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_tool_alone_and_with_torchrun(trained: Trained, tmp_path: Path) -> None:
     scenes, files = scenes_of(tmp_path / 'in', 3), trained('detection')
     end = ['--device', 'cpu', '--formats', 'geojson']
-    alone = run(TOOL, *files, scenes, '--out', tmp_path / 'alone', *end)
     start = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2', TOOL]
-    shared = run(*start, *files, scenes, '--out', tmp_path / 'shared', *end)
-    for done in (alone, shared):
-        assert done.returncode == 1, done.stderr[-2000:]
-        lines = done.stdout.splitlines()
-        assert '3 of 4 scenes predicted to' in lines[-1]
+    done = run(*start, *files, scenes, '--out', tmp_path / 'shared', *end)
+    assert done.returncode == 1, done.stderr[-2000:]
+    log = tmp_path / 'log'
+    with pytest.raises(RuntimeError, match=r'predict_raster\.py .* ended with 1'):
+        run_forked('predict_raster.py', *files, scenes, '--out', tmp_path / 'alone', *end, log=log)
+    for text in (done.stdout, log.read_text()):
+        lines = text.splitlines()
+        assert sum('3 of 4 scenes predicted to' in line for line in lines) == 1
         assert sum('s0.tif: FAILED: ' in line for line in lines) == 1
         assert sum(' detections (' in line for line in lines) == 3
     found = contents(tmp_path / 'shared')
     assert found == contents(tmp_path / 'alone') and len(found) == 3
-    again = run(TOOL, *files, scenes, '--out', tmp_path / 'shared', *end)
-    assert again.stdout.count('(was there)') == 3
+    (scenes / 's0.tif').unlink()
+    run_forked('predict_raster.py', *files, scenes, '--out', tmp_path / 'shared', *end, log=log)
+    assert log.read_text().count('(was there)') == 3
 
 
-@pytest.mark.slow
-def test_the_tool_tells_errors(trained: Trained, tmp_path: Path) -> None:
-    scene, (config, weights) = write_scene(tmp_path / 'a.tif'), trained('detection')
-    done = run(TOOL, config, weights, scene, '--out', tmp_path / 'out', '--polygons')
-    assert done.returncode == 1 and done.stderr.endswith('leave it out, or give another config\n')
-    done = run(TOOL, config, weights, scene, '--out', tmp_path / 'out', '--workers', '2')
-    assert done.returncode == 2 and '--workers is a positive number' in done.stderr
+def test_the_tool_writes_the_table(trained: Trained, tmp_path: Path) -> None:
+    write_scene(tmp_path / 'a.tif')
+    words = [*trained('classification'), tmp_path / 'a.tif', '--out', tmp_path / 'out', '--explain']
+    run_forked(
+        'predict_raster.py', *words, '--device', 'cpu', '--fill', '7', '--bands', '2', '1', '0'
+    )
+    assert len((tmp_path / 'out/classes.csv').read_text().splitlines()) == 2
+    assert (tmp_path / 'out/a.relevance.tif').is_file()
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['--polygons'], 'leave it out, or give another config'),
+        (['--workers', '2'], '--workers is a positive number'),
+        (['--fill', 'median'], "fill='median': expected a number"),
+        (['nothing-*.tif'], 'error: no file matches the pattern nothing-'),
+    ],
+)
+def test_the_tool_tells_errors(
+    words: list[str], message: str, trained: Trained, tmp_path: Path
+) -> None:
+    scene, files, log = write_scene(tmp_path / 'a.tif'), trained('detection'), tmp_path / 'log'
+    words = [str(scene), *words] if words[0].startswith('-') else words
+    with pytest.raises(RuntimeError, match=message):
+        run_forked('predict_raster.py', *files, *words, '--out', tmp_path / 'out', log=log)
 
 
 @needs_ray
