@@ -12,10 +12,16 @@ from typing import Any
 import torch
 from rich.progress import track
 
+from mmpatch.utils.files import write_atomic
+
 from .output_options import OutputOptions
 from .patch_predictor import PatchPredictor
 from .predict_scenes import attempt
 from .scene_result import SceneResult
+from .write_scene import NOTES
+
+#: How many workers may die of a scene. Ray itself would give it to new ones for ever.
+DEATHS = 3
 
 
 class SceneWorker:
@@ -43,11 +49,22 @@ class SceneWorker:
             A row ``name``, ``result``, the latter as JSON: columns of all rows must have one type.
         """
         path, name = row['path'], row['name']
-        try:
-            result = attempt(self.predictor, path, name, self.folder, self.options)
-        except OSError as error:  # a full disk
-            result = SceneResult(path, 'failed', str(error))
+        tries = self.folder / NOTES / f'{name}.tries'  # it stays if the worker dies
+        died = len(tries.read_bytes()) if tries.exists() else 0
+        if died < DEATHS:
+            result = self._attempt(path, name, tries, died + 1)
+        else:
+            text = f'{died} workers died of it: see the logs of Ray, and give workers more memory'
+            result = SceneResult(path, 'failed', text)
+        tries.unlink(missing_ok=True)
         return {'name': name, 'result': json.dumps(asdict(result))}
+
+    def _attempt(self, path: str, name: str, tries: Path, number: int) -> SceneResult:
+        try:
+            write_atomic(tries, b'x' * number)
+            return attempt(self.predictor, path, name, self.folder, self.options)
+        except OSError as error:  # a full disk
+            return SceneResult(path, 'failed', str(error))
 
 
 def ray_scenes(
@@ -108,7 +125,8 @@ def _pipeline(
 ) -> Any:
     """The rows of results of scenes, as they come."""
     gpus = 1 if ray.cluster_resources().get('GPU', 0) else 0
-    threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    cores = int(ray.cluster_resources().get('CPU', 1))
+    threads = max(1, cores // workers)
     items = [dict(name=name, path=path) for name, path in scenes.items()]
     # A block per scene, and one at a time per worker: no scene waits behind a long one.
     data = ray.data.from_items(items, override_num_blocks=len(items))
@@ -120,7 +138,7 @@ def _pipeline(
         fn_constructor_args=(dict(settings), str(folder.absolute()), options, threads),
         compute=pool,
         num_gpus=gpus,
-        num_cpus=1,
+        num_cpus=max(1, (cores - 1) // workers),  # Ray may need a core of its own
     ).iter_rows()
 
 
@@ -136,7 +154,7 @@ def _started(workers: int) -> Any:
             'out and predict in this process'
         ) from error
     if not ray.is_initialized():
-        # Ray counts a core per worker and some of its own; what a worker takes is set by its threads.
+        # Where workers outnumber cores, they share them.
         cores = max(len(os.sched_getaffinity(0)), workers + 1)
         local = {} if 'RAY_ADDRESS' in os.environ else {'num_cpus': cores}
         ray.init(log_to_driver=False, **local)

@@ -20,6 +20,8 @@ from .write_scene import save_share
 
 #: A process waits for the others until they are done. torchrun ends it if one of them dies.
 PATIENCE = timedelta(days=365)
+#: What a process that computes some rows leaves to process 0, which meets and reports it.
+REPORTED = (OSError, ValueError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,7 @@ def share_scenes(
     with ProgressLine(len(large), ranks.rank == 0) as line:
         for name in large:
             line.next_scene()
-            with suppress(
-                OSError, ValueError, RuntimeError
-            ):  # process 0 meets and reports it below
+            with suppress(*REPORTED):
                 save_share(predictor, scenes[name], name, folder, options, ranks.rows, line)
             dist.barrier()
     names = [name for name in scenes if name not in large][ranks.rank :: ranks.size]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mmpatch.apis import OutputOptions, PatchPredictor, predict_scenes
-from mmpatch.apis.ray_scenes import ray_scenes
+from mmpatch.apis.ray_scenes import DEATHS, SceneWorker, ray_scenes
 from mmpatch.testing import run_forked
 
 from .conftest import write_scene
@@ -150,3 +151,20 @@ def test_without_ray(trained: Trained, tmp_path: Path, monkeypatch: pytest.Monke
         ray_scenes(settings, {'a': 'a.tif'}, tmp_path, OutputOptions(), 2)
     with pytest.raises(ValueError, match='but the model of this config does classification'):
         ray_scenes(settings, {'a': 'a.tif'}, tmp_path, OutputOptions(png=True), 2)
+
+
+def test_a_scene_that_kills_its_workers_is_given_up(trained: Trained, tmp_path: Path) -> None:
+    """Without Ray: what a worker finds that those before it left."""
+    config, weights = trained('classification')
+    settings = dict(config=str(config), checkpoint=str(weights), device='cpu')
+    out, scene = tmp_path / 'out', str(write_scene(tmp_path / 'a.tif'))
+    worker = SceneWorker(settings, str(out), OutputOptions(), 1)
+    tries = out / '.made_from/a.tries'
+    states = []
+    for died in (DEATHS, DEATHS - 1, 0):
+        tries.parent.mkdir(parents=True, exist_ok=True)
+        tries.write_bytes(b'x' * died)
+        states.append(json.loads(worker(dict(name='a', path=scene))['result']))
+        assert not tries.exists()
+    assert [state['state'] for state in states] == ['failed', 'done', 'there']
+    assert states[0]['text'].startswith('3 workers died of it: see the logs of Ray')
