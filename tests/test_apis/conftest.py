@@ -20,7 +20,7 @@ TRANSFORM = Affine(0.5, 0, 1000, 0, -0.5, 2000)
 #: A detector whose candidates are all kept, as none of its limits bind.
 UNLIMITED = dict(
     test_cfg=dict(
-        nms_pre=-1, score_thr=0.02, nms=dict(type='nms', iou_threshold=0.5), max_per_img=10**6
+        nms_pre=-1, score_thr=0.02, nms=dict(type='nms', iou_threshold=0.5), max_per_img=-1
     )
 )
 CONFIGS: dict[str, dict[str, Any]] = dict(
