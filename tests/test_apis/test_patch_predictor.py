@@ -18,15 +18,21 @@ from mmpatch.testing.tiny_detector import detector_cfg, image
 
 Trained = Callable[..., tuple[Path, Path]]
 TASKS = ['detection', 'segmentation', 'classification']
+BLENDED = {'model.test_halo': 32, 'model.blend': True}
 
 
 def array() -> np.ndarray:
     return image(300, 170).numpy().transpose(1, 2, 0)
 
 
+@pytest.mark.parametrize('context', [{}, {'model.test_halo': 32}, BLENDED, {'model.chunk_size': 7}])
 @pytest.mark.parametrize('task', TASKS)
-def test_arrays_and_files_alike_and_as_in_memory(task: str, scene: Path, trained: Trained) -> None:
-    predictor = PatchPredictor(*trained(task), device='cpu')
+def test_arrays_and_files_alike_and_as_in_memory(
+    task: str, context: dict[str, Any], scene: Path, trained: Trained
+) -> None:
+    if task == 'classification' and context == BLENDED:
+        context = {'model.global_patch': False}  # vectors are not blended
+    predictor = PatchPredictor(*trained(task), device='cpu', options=context)
     assert predictor.task == task
     found = [predictor(array()), predictor(scene), predictor(str(scene))]
     size = dict(img_shape=(300, 170), ori_shape=(300, 170), scale_factor=(1.0, 1.0))

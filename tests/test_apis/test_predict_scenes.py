@@ -184,6 +184,16 @@ def test_polygons_cover_the_labels(
         assert np.allclose(areas, counts)
 
 
+def test_labels_as_png(scene: Path, trained: Trained, tmp_path: Path) -> None:
+    predictor, out = PatchPredictor(*trained('segmentation'), device='cpu'), tmp_path / 'out'
+    options = OutputOptions(('geojson',), png=True, polygons=True)
+    (result,) = predict_scenes(predictor, {'a': str(scene)}, out, options)
+    assert visible(out) == ['a.labels.png', 'a.polygons.geojson']
+    assert result.text.startswith('300 x 170 labels, ') and result.text.endswith(' polygons')
+    with rasterio.open(out / 'a.labels.png') as labels:
+        assert np.array_equal(labels.read(1), predictor(scene).pred_sem_seg.data[0])
+
+
 def test_classes_and_relevance(scene: Path, trained: Trained, tmp_path: Path) -> None:
     predictor = PatchPredictor(*trained('classification'), device='cpu')
     scenes, out = {'a': str(scene), 'b': str(scene)}, tmp_path / 'out'
