@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ class RasterImage:
     therefore filled when they are read, each band on its own.
 
     Args:
-        path: The file.
+        path: The file, or a name that only GDAL understands, such as ``/vsizip/scenes.zip/a.tif``.
         bands: Numbers of the bands to use, from 0, in this order; None: all.
         flips: Whether the image is seen upside down, and mirrored.
         label_map: Values to put in the place of others, in masks.
@@ -82,7 +83,7 @@ class RasterImage:
         self.flips = flips
         self.fill = fill
         self._opened: dict[int, tuple[Any, threading.Lock]] = {}
-        if not Path(path).is_file():
+        if not (is_gdal_name(self.path) or Path(path).is_file()):
             raise FileNotFoundError(f'no image at {Path(path).absolute()}')
         source = self._source()
         available = list(range(source.count))
@@ -267,6 +268,11 @@ class RasterImage:
             except RasterioIOError as error:
                 raise ValueError(f'{self.path} is no image that GDAL can read: {error}') from error
         return self._opened[process]
+
+
+def is_gdal_name(path: str) -> bool:
+    """Whether a path is no file but a name that GDAL understands: ``/vsi...``, ``NETCDF:...``, an address."""
+    return path.startswith('/vsi') or re.match(r'\w{2,}:', path) is not None
 
 
 def _log_once(path: str, text: str, level: int) -> None:

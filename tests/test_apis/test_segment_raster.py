@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import errno
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
-import torch
 from affine import Affine
-from mmengine.config import Config
-from mmengine.registry import TRANSFORMS
 from PIL import Image
 
-from mmpatch.apis import draw_overlay, segment_raster
-from mmpatch.apis import segment_raster as module
+from mmpatch.apis import draw_overlay, parts, segment_raster
+from mmpatch.apis.parts import Parts
 from mmpatch.datasets.raster_image import RasterImage
-from mmpatch.testing import load_tool, run_forked
 from mmpatch.testing.tiny_detector import image
 from mmpatch.testing.tiny_segmentor import DEEPLABV3, UNET, build_segmentor, segmentor_cfg
+from mmpatch.utils.files import write_atomic
 
 TRANSFORM = Affine(0.5, 0, 1000, 0, -0.5, 2000)
 
@@ -133,17 +127,15 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
     segment_raster(model, RasterImage(scene), out)
     expected = read(out)
     out.unlink()
-    saved: list[Path] = []
-    original = module.__globals__['_save']
+    original = Parts.save
 
-    def save(path: Path, labels: np.ndarray) -> None:
-        if len(saved) == 3:
+    def save(parts: Parts, name: str | int, **arrays: Any) -> None:
+        if name == 3:
             raise KeyboardInterrupt
-        saved.append(path)
-        original(path, labels)
+        original(parts, name, **arrays)
 
     with monkeypatch.context() as patch:
-        patch.setitem(module.__globals__, '_save', save)
+        patch.setattr(Parts, 'save', save)
         with pytest.raises(KeyboardInterrupt):
             segment_raster(model, RasterImage(scene), out)
     encoded: list[int] = []
@@ -158,7 +150,7 @@ def test_rows_of_another_model_or_image_are_refused(
 ) -> None:
     out = scene.with_name('labels.tif')
     with monkeypatch.context() as patch:
-        patch.setitem(module.__globals__, '_save', _full_disk)
+        patch.setattr(parts, 'write_atomic', _full_disk)
         with pytest.raises(OSError, match='the disk is full: 0 of 5'):
             segment_raster(model_of(), RasterImage(scene), out)
     with pytest.raises(ValueError, match='interrupted run with another model: remove the folder'):
@@ -200,7 +192,7 @@ def test_rows_of_another_setting_are_refused(
     if name == 'fusion':
         model = model_of(halo=16, global_patch=False)
     with monkeypatch.context() as patch:
-        patch.setitem(module.__globals__, '_save', _full_disk)
+        patch.setattr(parts, 'write_atomic', _full_disk)
         with pytest.raises(OSError, match='the disk is full: 0 of 5'):
             segment_raster(model, RasterImage(scene), out)
     other.load_state_dict(model.state_dict())
@@ -214,67 +206,8 @@ def test_rows_of_another_setting_are_refused(
     segment_raster(model, RasterImage(scene), out)
 
 
-def _full_disk(path: Path, labels: np.ndarray) -> None:
-    raise OSError(errno.ENOSPC, 'No space left on device')
-
-
-@pytest.mark.parametrize('mode', ['RGB', 'RGBA', 'L'])
-@pytest.mark.parametrize(
-    'reader',
-    [
-        dict(type='LoadImageFromFile', _scope_='mmpatch'),
-        dict(type='LoadImageFromFile', color_type='unchanged'),
-        dict(type='mmpatch.PackRasterScene', bands=[0], fill=3.0),
-    ],
-)
-def test_the_tool_reads_as_the_test_pipeline_does(
-    tmp_path: Path, mode: str, reader: dict[str, Any]
-) -> None:
-    pixels = np.random.default_rng(0).integers(1, 255, (20, 30, 4), dtype=np.uint8)
-    path = tmp_path / 'a.png'
-    Image.fromarray(pixels, 'RGBA').convert(mode).save(path)
-    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=[reader]))))
-    step = TRANSFORMS.build(dict(reader))(dict(img_path=str(path)))
-    bands, fill = load_tool('segment_raster').reading_of(cfg, RasterImage(path).shape[0])
-    found = RasterImage(path, bands, fill=fill)[:, :, :].numpy()
-    if 'inputs' in step:
-        assert np.array_equal(found, step['inputs'][:, :, :]) and fill == 3
+def _full_disk(path: Path, data: bytes) -> None:
+    if path.suffix == '.json':
+        write_atomic(path, data)
     else:
-        expected = step['img'] if step['img'].ndim == 3 else step['img'][..., None]
-        assert np.array_equal(found, expected.transpose(2, 0, 1))
-
-
-def test_the_tool_without_a_pipeline_that_it_knows() -> None:
-    reading_of = load_tool('segment_raster').reading_of
-    assert reading_of(Config(dict()), 3) == (None, 'mean')
-    pipeline = [dict(type='LoadMultipleRSImageFromFile')]
-    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=pipeline))))
-    assert reading_of(cfg, 3) == (None, 'mean')
-
-
-@pytest.mark.slow
-def test_the_tool(scene: Path) -> None:
-    """As a user calls it."""
-    root = Path(__file__).parents[2]
-    config, weights = scene.with_name('tiny.py'), scene.with_name('tiny.pth')
-    base = str(root / 'configs/_base_/default_runtime_seg.py')
-    config.write_text(f'_base_ = [{base!r}]\nmodel = {segmentor_cfg(classes=3)!r}\n')
-    torch.save(dict(state_dict=model_of().state_dict(), meta={}), weights)
-    tool = str(root / 'tools/segment_raster.py')
-    out = scene.with_name('labels.tif')
-    command = [sys.executable, tool, str(config), str(weights), str(scene), '--out', str(out)]
-    done = subprocess.run(
-        [*command, '--device', 'cpu', '--fill', '7', '--overlay', str(scene.with_name('seen.png'))],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert f'wrote {out}' in done.stdout and read(out).shape == (300, 170)
-    assert scene.with_name('seen.png').is_file()
-    log = scene.with_name('log')
-    with pytest.raises(RuntimeError, match="error: fill='median': expected a number"):
-        run_forked(
-            'segment_raster.py', *command[2:], '--device', 'cpu', '--fill', 'median', log=log
-        )
+        raise OSError(errno.ENOSPC, 'No space left on device')

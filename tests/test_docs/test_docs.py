@@ -31,6 +31,7 @@ OTHER_PROGRAMS = {
     'gdal_translate': 'GDAL is not part of the environment',
     'source': 'the shell',
     'bash': 'CI runs it',
+    'torchrun': 'starts processes of a tool that is tested by itself',
 }
 
 

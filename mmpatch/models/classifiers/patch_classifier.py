@@ -200,16 +200,36 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         """
         results = []
         for i, (maps, global_entry) in enumerate(self._entries(inputs)):
-            with torch.no_grad():
-                vectors = self._theta2(maps, global_entry)
             samples = None if data_samples is None else [data_samples[i]]
-            found = self.head.predict((vectors,), samples, **kwargs)
-            if self.explain:
-                relevance = self.relevance(maps, global_entry, int(found[0].pred_label))
-                found[0].set_field(relevance, 'patch_relevance', dtype=Tensor)
-                found[0].set_field(self.patch_size, 'patch_side', dtype=int)
-            results += found
+            results += self.classify(maps, global_entry, samples, **kwargs)
         return results
+
+    def classify(
+        self,
+        maps: Tensor,
+        global_entry: Tensor | None,
+        samples: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Classify an image whose patches are encoded.
+
+        Args:
+            maps: Z of the image, (1, D, m, n).
+            global_entry: Its global entry, (1, D, 1, 1), or None.
+            samples: Its data sample, in a list, or None.
+            **kwargs: Of the head's ``predict``.
+
+        Returns:
+            Its data sample in a list, see :meth:`predict`.
+        """
+        with torch.no_grad():
+            vectors = self._theta2(maps, global_entry)
+        found = self.head.predict((vectors,), samples, **kwargs)
+        if self.explain:
+            relevance = self.relevance(maps, global_entry, int(found[0].pred_label))
+            found[0].set_field(relevance, 'patch_relevance', dtype=Tensor)
+            found[0].set_field(self.patch_size, 'patch_side', dtype=int)
+        return found
 
     def relevance(self, maps: Tensor, global_entry: Tensor | None, label: int) -> Tensor:
         """How much each patch speaks for a class: its entry of Z times the gradient of the logit.

@@ -86,6 +86,9 @@ class LargeImageFCOSHead(FCOSHead):
         side, which in fp32 costs whole pixels where images and class counts are large.
         """
         cfg = with_portable_nms(cfg)
+        most = cfg.get('max_per_img') or -1
+        if most < 0:
+            cfg.max_per_img = None  # the host slices by it: -1 would drop the last of each class
         labels = results.labels.unique().tolist() if with_nms else []
         if not labels:
             return super()._bbox_post_process(results, cfg, rescale, with_nms, img_meta)
@@ -98,5 +101,4 @@ class LargeImageFCOSHead(FCOSHead):
             parts.append(part)
         merged = InstanceData.cat(parts)
         order = merged.scores.argsort(descending=True, stable=True)
-        most = cfg.get('max_per_img', -1)
         return merged[order[:most] if most > 0 else order]

@@ -271,6 +271,10 @@ class PatchFCOSHead(LargeImageFCOSHead):
         """
         return Candidates(self, size)
 
+    def scored(self, found: InstanceData) -> InstanceData:
+        """Candidates of :meth:`Candidates.all` with their final scores, ready for NMS."""
+        return self._bbox_post_process(found, self.test_cfg, with_nms=False)
+
     def post_process(
         self, found: InstanceData, meta: dict[str, Any], rescale: bool
     ) -> InstanceData:

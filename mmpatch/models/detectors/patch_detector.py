@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -168,12 +168,58 @@ class PatchDetector(BasePatchDetector):
                 local[image].add(maps, batch.origins[own])
         found = [candidates.all() for candidates in local]
         if self.frames is not None and global_features is not None:
-            maps = split_maps(head.global_maps(global_features), [1] * batch.num_images)
-            for image, (grid, own) in enumerate(zip(batch.grids, maps)):
-                large = head.candidates(grid.global_size)
-                large.add(own, torch.zeros(1, 2))
-                found[image] = self.frames.together(grid, found[image], large.all())
+            for image, large in enumerate(self._large(batch, global_features)):
+                own = self.frames.from_patches(batch.grids[image], found[image])
+                found[image] = InstanceData.cat([own, large])
         return [head.post_process(one, meta, rescale) for one, meta in zip(found, metas)]
+
+    @torch.no_grad()
+    def sweep_candidates(
+        self, batch: PatchBatch[object], first: int = 0
+    ) -> Iterator[tuple[int, InstanceData]]:
+        """What NMS chooses from, patch by patch, without the detections of global patches.
+
+        Each patch gives the ``nms_pre`` best of each level, so that no memory grows with the image.
+
+        Args:
+            batch: The batch.
+            first: Flat number of the first patch that is wanted.
+
+        Yields:
+            The flat number of a patch, and its candidates with ``bboxes`` in its image [px],
+            ``scores`` and ``labels``.
+        """
+        head = self.bbox_head
+        for latent, global_features, patches in self.sweep(batch, first):
+            maps = head.maps(batch, latent, global_features, patches)
+            for patch, own in zip(patches.tolist(), split_maps(maps, [1] * len(patches))):
+                grid, _ = batch.grid_of(patch)
+                candidates = head.candidates((grid.height, grid.width))
+                candidates.add(own, batch.origins[patch : patch + 1])
+                found = candidates.all()
+                if self.frames is not None:
+                    found = self.frames.from_patches(grid, found)
+                yield patch, head.scored(found)
+
+    @torch.no_grad()
+    def global_candidates(self, batch: PatchBatch[object]) -> list[InstanceData]:
+        """What NMS chooses from in the global patch of each image; none without ``global_frame``."""
+        if self.frames is None:
+            return []
+        global_features = self.encode_global(batch)
+        assert global_features is not None
+        return [self.bbox_head.scored(large) for large in self._large(batch, global_features)]
+
+    def _large(self, batch: PatchBatch[object], global_features: Features) -> list[InstanceData]:
+        """Candidates of each global patch, in coordinates of the images."""
+        assert self.frames is not None
+        found = []
+        maps = split_maps(self.bbox_head.global_maps(global_features), [1] * batch.num_images)
+        for grid, own in zip(batch.grids, maps):
+            large = self.bbox_head.candidates(grid.global_size)
+            large.add(own, torch.zeros(1, 2))
+            found.append(self.frames.from_global_patch(grid, large.all()))
+        return found
 
     def _forward(self, batch_inputs: Sequence[Tensor], batch_data_samples: Any = None) -> Any:
         """Raw maps of theta2 at every patch (mode ``'tensor'``)."""
