@@ -123,11 +123,12 @@ def reduce_gradients(parameters: Sequence[nn.Parameter], sharing: int = 1) -> No
     """
     if get_world_size() == 1:
         return
-    trained = [p for p in parameters if p.requires_grad]
-    for parameter in trained:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    grads = [p.grad for p in trained]
+    grads: list[Tensor] = []
+    for parameter in parameters:
+        if parameter.requires_grad:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            grads.append(parameter.grad)
     all_reduce_params(grads, op='mean')
     if sharing > 1:
         torch._foreach_mul_(grads, sharing)

@@ -159,8 +159,8 @@ class Passes:
             like: Gives sums of any patches. Where a rank has none, their shapes are needed.
         """
         if self.group.size > 1:
-            own = list(zip(*parts)) or [[torch.zeros_like(x)] for x in like()]
-            sums = tuple(torch.stack(list(column)).sum(dim=0) for column in own)
+            own = parts or [tuple(map(torch.zeros_like, like()))]
+            sums = tuple(torch.stack(column).sum(dim=0) for column in zip(*own))
             self.group.add_up(sums)
             parts = [sums]
         return self.model.batch_sums(self.batch, parts)

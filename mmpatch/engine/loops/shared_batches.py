@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from torch import Tensor
@@ -26,10 +26,10 @@ def shared_dataloader(
     Raises:
         TypeError: If its sampler does not tell which rank it is for.
     """
+    loader: Any = dataloader
     if isinstance(dataloader, dict):
         different = runner._randomness_cfg.get('diff_rank_seed', False)
-        dataloader = runner.build_dataloader(dataloader, runner.seed, different)
-    loader: DataLoader[Any] = dataloader
+        loader = runner.build_dataloader(dataloader, runner.seed, different)
     sampler: Any = loader.sampler
     if not hasattr(sampler, 'rank') or not hasattr(sampler, 'world_size'):
         raise TypeError(
@@ -43,7 +43,7 @@ def shared_dataloader(
         own = count if rounded else count - mesh.data_rank
         sampler.num_samples = math.ceil(own / mesh.data)
         sampler.total_size = sampler.num_samples * mesh.data if rounded else count
-    return loader
+    return cast('DataLoader[Any]', loader)
 
 
 class AlikeCheck:
@@ -73,7 +73,7 @@ class AlikeCheck:
         for image in data['inputs']:
             digest.update(str(tuple(image.shape)).encode())
             corner = image if isinstance(image, Tensor) else image[:, :64, :64]  # of a file
-            digest.update(np.ascontiguousarray(corner.numpy()))
+            digest.update(np.ascontiguousarray(corner.numpy()).data)
         names = [sample.metainfo.get('img_path') for sample in data['data_samples']]
         found = self._group.all_of((digest.hexdigest(), names))
         if any(other != found[0] for other in found):
