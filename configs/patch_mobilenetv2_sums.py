@@ -2,16 +2,33 @@
 #   python tools/dataset_converters/sums.py   # and the weights that it starts from: mobilenetv2_sums-pretrain.py
 #   python tools/train.py configs/patch_mobilenetv2_sums.py
 _base_ = ['./patch_mobilenetv2_digits.py', '_base_/datasets/parts/sums.py']
-load_from = 'work_dirs/mobilenetv2_sums-pretrain/epoch_10.pth'
+start = dict(
+    type='Pretrained', checkpoint='work_dirs/mobilenetv2_sums-pretrain/epoch_10.pth', prefix=''
+)
 model = dict(
     patch_size=256,
     halo=32,  # half of a digit: each lies whole in the window of the patch that has its middle
-    global_patch=False,  # a digit has 4 to 8 px in it
+    global_patch=False,  # a digit has 5 to 8 px in it
     background=None,
-    backbone=dict(init_cfg=None),
-    neck=dict(type='mmpatch.AttentionPooling', in_channels=80, channels=128, weights='sigmoid'),
-    aggregator=dict(_delete_=True, type='mmpatch.SumPooling'),
+    backbone=dict(init_cfg=dict(start, prefix='backbone.')),
+    neck=dict(
+        type='mmpatch.AttentionPooling',
+        in_channels=80,
+        channels=128,
+        weights='sigmoid',
+        init_cfg=dict(start, prefix='neck.'),
+    ),
+    aggregator=dict(
+        _delete_=True,
+        type='mmpatch.ClassCounts',
+        in_channels=128,
+        classes=10,
+        init_cfg=dict(start, prefix='head.'),  # the sum of a patch
+    ),
+    head=dict(in_channels=9),
 )
 train_dataloader = dict(batch_size=2, dataset=_base_.sums)
 val_dataloader = dict(batch_size=1, dataset=_base_.sums)
 test_dataloader = dict(batch_size=1, dataset=_base_.sums)
+# The head has 100 numbers, but logits of sums need large ones.
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.': dict(lr_mult=50)}))

@@ -4,6 +4,11 @@
 _base_ = ['../patch_mobilenetv2_sums.py']
 tile = dict(type='RandomCrop', crop_size=256)
 pipeline = [_base_.sums.pipeline[0], tile, _base_.sums.pipeline[1]]
-model = dict(halo=0, aggregator=None)
+model = dict(
+    halo=0,
+    aggregator=None,
+    head=dict(in_channels=128, init_cfg=dict(_base_.start, prefix='head.')),
+)
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=pipeline))
 train_cfg = dict(gradient='exact')
+optim_wrapper = dict(paramwise_cfg=None)

@@ -53,3 +53,12 @@ def test_a_sum_starts_small() -> None:
 def test_weights_of_another_kind() -> None:
     with pytest.raises(ValueError, match="'softmax' or 'sigmoid', got 'none'"):
         AttentionPooling(6, weights='none')
+
+
+@pytest.mark.parametrize('kind', ['softmax', 'sigmoid'])
+def test_as_a_neck_it_pools_the_last_map(kind: str) -> None:
+    torch.manual_seed(0)
+    model = AttentionPooling(6, weights=kind)
+    maps = torch.randn(2, 6, 4, 4)
+    (found,) = model((torch.randn(2, 3, 8, 8), maps))
+    torch.testing.assert_close(found, model(maps).flatten(1))

@@ -1,17 +1,17 @@
 """theta2: small networks that read the latent and the global patch's features."""
 
 from .attention_pooling import AttentionPooling
+from .class_counts import ClassCounts
 from .conv_aggregator import ConvAggregator
 from .latent_classifier import LatentClassifier
 from .latent_cnn import LatentCNN
 from .latent_mobilenet import LatentMobileNetV2
-from .sum_pooling import SumPooling
 
 __all__ = [
     'AttentionPooling',
+    'ClassCounts',
     'ConvAggregator',
     'LatentCNN',
     'LatentClassifier',
     'LatentMobileNetV2',
-    'SumPooling',
 ]
