@@ -1,5 +1,5 @@
-# Where all classifiers of the bundled sums start from: a stock MobileNetV2 with attention over the cells of its last map,
-# on small images of up to two digits.
+# First step to the weights that classifiers of the bundled sums start from: a stock MobileNetV2 with attention over the
+# cells of its last map, on small images of up to two digits. The second one: mobilenetv2_sums-windows.py
 #   python tools/dataset_converters/sums.py --small --out data/sums-small
 #   python tools/train.py configs/mobilenetv2_sums-pretrain.py
 _base_ = ['./mobilenetv2_digits-pretrain.py', '_base_/datasets/parts/sums.py']

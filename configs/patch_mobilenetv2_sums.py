@@ -1,9 +1,9 @@
 # The bundled classification of large images: the sum of small digits on 2048 x 2048 px, a narrow MobileNetV2 on a CPU.
-#   python tools/dataset_converters/sums.py   # and the weights that it starts from: mobilenetv2_sums-pretrain.py
+#   python tools/dataset_converters/sums.py   # and the weights that it starts from: mobilenetv2_sums-windows.py
 #   python tools/train.py configs/patch_mobilenetv2_sums.py
 _base_ = ['./patch_mobilenetv2_digits.py', '_base_/datasets/parts/sums.py']
 start = dict(
-    type='Pretrained', checkpoint='work_dirs/mobilenetv2_sums-pretrain/epoch_10.pth', prefix=''
+    type='Pretrained', checkpoint='work_dirs/mobilenetv2_sums-windows/epoch_6.pth', prefix=''
 )
 model = dict(
     patch_size=256,

@@ -2,7 +2,7 @@
 #   python tools/train.py configs/baselines/mobilenetv2_sums.py
 _base_ = ['./mobilenetv2_digits.py', '../_base_/datasets/parts/sums.py']
 start = dict(
-    type='Pretrained', checkpoint='work_dirs/mobilenetv2_sums-pretrain/epoch_10.pth', prefix=''
+    type='Pretrained', checkpoint='work_dirs/mobilenetv2_sums-windows/epoch_6.pth', prefix=''
 )
 model = dict(
     backbone=dict(with_cp=False, init_cfg=dict(start, prefix='backbone.')),

@@ -49,7 +49,7 @@ def make_data(root: Path) -> None:
     shutil.copytree(data / 'lakes/train', data / 'lakes/val')
     for name in ('digits', 'digits-128', 'ultramnist'):
         _sums(data / name, 128)
-    for name in ('sums', 'sums-small'):
+    for name in ('sums', 'sums-small', 'sums-windows'):
         _scenes(data / name, 256)
     shutil.copytree(data / 'sums/images', data / 'sums/images_oracle')
     _slides(data / 'panda')

