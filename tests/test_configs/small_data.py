@@ -124,6 +124,7 @@ def make_small(cfg: Config, name: str, steps: int = 1) -> Config:
         found['train_cfg'].update(max_epochs=steps, val_interval=steps)
     found['train_cfg'].pop('dynamic_intervals', None)
     found['param_scheduler'] = None
+    found['load_from'] = None
     found['randomness'] = dict(seed=0)  # configs of mmdet have none
     optimizer = found['optim_wrapper']['optimizer']
     if optimizer['type'] == 'SGD':

@@ -40,7 +40,7 @@ class SeededBatches:
         rank: Number of the batch among those that are trained on at the same time.
     """
 
-    def __init__(self, batches: Any, seed: int, workers: int, rank: int) -> None:
+    def __init__(self, batches: Any, seed: int, workers: int, rank: int = 0) -> None:
         self._batches = batches
         self._seed = seed
         self._workers = workers
