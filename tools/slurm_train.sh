@@ -4,7 +4,7 @@
 #     GPUS=8 tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments of tools/train.py]
 #     GPUS=16 GPUS_PER_NODE=8 CPUS_PER_TASK=5 SRUN_ARGS='--time=8:00:00' tools/slurm_train.sh ...
 #
-# A process that fails ends the others, and srun names it.
+# A process that fails ends the others (--kill-on-bad-exit).
 set -euo pipefail
 
 if [ "$#" -lt 4 ]; then

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.models.classifiers import PatchClassifier
 from mmpatch.patching import PatchBatch
 
 from .parts import Parts
 from .parts_in_memory import PartsInMemory
-from .segment_raster import image_name, watched
+from .segment_raster import watched
 from .watch import Watch
 
 #: Name of the part with the vector of the global patch.
@@ -39,16 +38,14 @@ def save_entries(
         watch: Shows progress.
         rows: The rows that this process computes; None: all. The global patch goes with the first.
     """
-    if isinstance(image, RasterImage):
-        image.advise_tiling()
     batch = model.cut_images([image])
     if model.global_patch and (rows is None or 0 in rows) and not parts.has(GLOBAL):
         with torch.no_grad():
             features = model.encode_global(batch)
         assert features is not None
         parts.save(GLOBAL, entry=features[0].cpu().numpy())
-    compute, name = partial(_rows, model, batch), f'Classifying {image_name(image)}'
-    for row, (places, entries) in watched(compute, name, parts, watch, rows):
+    compute = partial(_rows, model, batch)
+    for row, (places, entries) in watched(compute, 'Classifying', image, parts, watch, rows):
         parts.save(row, places=places, entries=entries)
 
 

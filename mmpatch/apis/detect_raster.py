@@ -12,7 +12,6 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.logging import print_log
 
-from mmpatch.datasets.raster_image import RasterImage
 from mmpatch.models.detectors import PatchDetector, PatchStitchedDetector
 from mmpatch.patching import PatchBatch
 
@@ -44,21 +43,17 @@ def save_candidates(
         rows: The rows that this process computes; None: all. The global patch goes with the first.
     """
     first = rows is None or 0 in rows
-    if isinstance(image, RasterImage):
-        image.advise_tiling()
     if isinstance(model, PatchStitchedDetector):
         if first and not parts.has(WHOLE):
             _save(parts, WHOLE, _at_once(model, image))
         return
     row_nms(model.test_cfg)  # an unknown kind of suppression is to be told before the long part
-    batch = model.cut_images(
-        [image]
-    )  # it remembers the global patch, for which it reads all pixels
+    # The batch remembers the global patch, for which it reads all pixels.
+    batch = model.cut_images([image])
     if first and not parts.has(WHOLE):
         _save(parts, WHOLE, _large(model, batch))
     compute = partial(_rows, model, batch)
-    name = f'Detecting in {image_name(image)}'
-    for row, boxes in watched(compute, name, parts, watch, rows):
+    for row, boxes in watched(compute, 'Detecting in', image, parts, watch, rows):
         _save(parts, row, boxes)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from numpy.typing import NDArray
@@ -33,11 +32,3 @@ class PartsInMemory:
         """Arrays of a part by name; all of them if no names are given."""
         found = self._kept[name]
         return {key: found[key] for key in keys or found}
-
-    def remove(self) -> None:
-        """Forget all parts."""
-        self._kept.clear()
-
-    def kept_if_full(self) -> AbstractContextManager[None]:
-        """No disk is written to."""
-        return nullcontext()

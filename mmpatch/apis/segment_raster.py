@@ -67,16 +67,15 @@ def save_labels(
         watch: Shows progress.
         rows: The rows that this process computes; None: all.
     """
-    if isinstance(image, RasterImage):
-        image.advise_tiling()
     compute = partial(_rows, model, image)
-    for row, labels in watched(compute, f'Segmenting {image_name(image)}', parts, watch, rows):
+    for row, labels in watched(compute, 'Segmenting', image, parts, watch, rows):
         parts.save(row, labels=labels)
 
 
 def watched(
     compute: Callable[[range], Iterator[Any]],
-    name: str,
+    verb: str,
+    image: Any,
     parts: Parts | PartsInMemory,
     watch: Watch,
     rows: range | None,
@@ -85,7 +84,8 @@ def watched(
 
     Args:
         compute: Gives something for each row of a range.
-        name: What is done, and to which scene.
+        verb: What is done to the image.
+        image: A file, or a tensor (C, H, W).
         parts: Where rows are kept.
         watch: Shows progress.
         rows: The rows that this process computes; None: all.
@@ -93,6 +93,9 @@ def watched(
     Yields:
         The number of a row, and what was computed.
     """
+    if isinstance(image, RasterImage):
+        image.advise_tiling()
+    name = f'{verb} {image_name(image)}'
     wanted = missing(parts, rows)
     total = parts.rows if rows is None else len(rows)
     found = compute(wanted) if len(wanted) else iter(())
