@@ -25,10 +25,12 @@ model = dict(
         classes=10,
         init_cfg=dict(start, prefix='head.'),  # the sum of a patch
     ),
-    head=dict(in_channels=9),
+    head=dict(type='mmpretrain.StackedLinearClsHead', in_channels=9, mid_channels=[64]),
 )
 train_dataloader = dict(batch_size=2, dataset=_base_.sums)
 val_dataloader = dict(batch_size=1, dataset=_base_.sums)
 test_dataloader = dict(batch_size=1, dataset=_base_.sums)
-# The head has 100 numbers, but logits of sums need large ones.
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.': dict(lr_mult=50)}))
+train_cfg = dict(sampling_rate=0.125)
+# theta1 comes with pretrained weights, the head with random ones.
+multipliers = dict(backbone=dict(lr_mult=0.1), neck=dict(lr_mult=0.1), head=dict(lr_mult=20))
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=multipliers))

@@ -7,7 +7,13 @@ pipeline = [_base_.sums.pipeline[0], tile, _base_.sums.pipeline[1]]
 model = dict(
     halo=0,
     aggregator=None,
-    head=dict(in_channels=128, init_cfg=dict(_base_.start, prefix='head.')),
+    head=dict(
+        _delete_=True,
+        type='mmpretrain.LinearClsHead',
+        num_classes=10,
+        in_channels=128,
+        init_cfg=dict(_base_.start, prefix='head.'),
+    ),
 )
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=pipeline))
 train_cfg = dict(gradient='exact')

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import torch
@@ -19,10 +19,11 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from mmpatch.engine.gradients import build_gradient
+from mmpatch.engine.memory_plan import apply_plan, plan_memory
 from mmpatch.engine.mesh import Mesh, PatchGroup
 from mmpatch.engine.monitor import Monitor
 from mmpatch.engine.stepper import Stepper
-from mmpatch.engine.train_batch import train_batch
+from mmpatch.engine.train_batch import prepare_batch, train_batch
 from mmpatch.patching import PatchSampler, PatchSchedule
 from mmpatch.utils.memory import peak_memory, resident_memory
 
@@ -54,6 +55,7 @@ class Cell:
         chunk_size: Patches that go through theta1 at once. 0: the config's without gradient; with
             gradient one in the exact gradient, all sampled ones.
         graphs: Patches whose graphs are kept; see :class:`mmpatch.engine.gradients.ExactGradient`.
+        memory_budget: Memory that chunk size and graphs are planned for [bytes], as in training; 0: none.
         device: ``'cpu'`` or ``'cuda'``.
         amp: ``'bfloat16'``, ``'float16'`` or empty.
         latent_device: Where Z lives; empty: where theta1 runs.
@@ -75,6 +77,7 @@ class Cell:
     small_side: int = 1024
     chunk_size: int = 0
     graphs: int = 0
+    memory_budget: int = 0
     device: str = 'cpu'
     amp: str = ''
     latent_device: str = ''
@@ -107,6 +110,7 @@ class Result:
         peak: Highest memory [bytes]: of the process on a CPU, reserved on a GPU.
         idle: Memory of the idle process on a CPU [bytes], 0 on a GPU.
         allocated: Highest allocated memory on a GPU [bytes].
+        busy: Median CPU time of a step [s]; that of the busiest process.
         times: Seconds a step by stage.
         need: What it would take at least, where it did not run [bytes].
         loss: Loss of the first step, to compare methods by.
@@ -119,6 +123,7 @@ class Result:
     peak: int = 0
     idle: int = 0
     allocated: int = 0
+    busy: float = 0.0
     times: dict[str, float] | None = None
     need: int = 0
     loss: float = 0.0
@@ -149,26 +154,37 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
     idle = resident_memory() if cell.device == 'cpu' else 0
     patched = cell.method in ('sampled', 'exact')
     monitor = Monitor()
-    step = _patch_step(cell, base, monitor, group) if patched else _step(cell, base)
+    step = _PatchStep(cell, base, monitor, group) if patched else _step(cell, base)
     step(*_data(cell.patch_size, cell.patch_size, cell))
     height = cell.rows * cell.patch_size or cell.side
     width = cell.side
     if cell.method == 'downsampled':
         height, width = (cell.small_side * x // cell.side for x in (height, width))
     image, sample = _data(height, width, cell)
-    losses, seconds, stages = [], [], []
+    if isinstance(step, _PatchStep) and cell.memory_budget:
+        step.plan(image, copy.deepcopy(sample), cell.memory_budget)
+    losses, seconds, busy, stages = [], [], [], []
     for _ in range(cell.steps):
-        start = perf_counter()
+        start, worked = perf_counter(), process_time()
         loss, times = step(image, copy.deepcopy(sample))
         if cell.device == 'cuda':
             torch.cuda.synchronize()
         seconds.append(perf_counter() - start)
+        busy.append(process_time() - worked)
         losses.append(loss)
         stages.append(times)
         if seconds[0] > 30:
             break
     kept = image.nbytes + monitor.memory['latent'] if patched else 0
-    result = Result(cell, median(seconds), idle=idle, loss=losses[0], times=stages[-1], kept=kept)
+    result = Result(
+        cell,
+        median(seconds),
+        idle=idle,
+        busy=group.most(median(busy)),
+        loss=losses[0],
+        times=stages[-1],
+        kept=kept,
+    )
     peak = peak_memory()
     if cell.device == 'cpu':
         return replace(result, peak=int(group.most(peak['process']) * 2**30))
@@ -195,25 +211,36 @@ def _step(cell: Cell, base: dict[str, Any]) -> Step:
     return step
 
 
-def _patch_step(cell: Cell, base: dict[str, Any], monitor: Monitor, group: PatchGroup) -> Step:
+class _PatchStep:
     """All optimizer steps that a train loop makes on one image."""
-    model: Any = build(cell.cfg(base)).to(cell.device)
-    latent = dict(device=cell.latent_device or None)
-    chunk = cell.chunk_size or (1 if cell.method == 'exact' else None)
-    gradient = build_gradient(
-        dict(type=cell.method, chunk_size=chunk, graphs=cell.graphs, latent=latent)
-    )
-    model.chunk_size = cell.chunk_size or model.chunk_size
-    schedule = PatchSchedule(cell.sampling_rate, cell.inner_iterations)
-    draw = partial(PatchSampler(0).draw, schedule=schedule, epoch=0, iteration=0)
-    stepper = Stepper(_optimizer(model, cell), sharing=group.size)
 
-    def step(image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
+    def __init__(
+        self, cell: Cell, base: dict[str, Any], monitor: Monitor, group: PatchGroup
+    ) -> None:
+        model: Any = build(cell.cfg(base)).to(cell.device)
+        model.chunk_size = cell.chunk_size or model.chunk_size
+        self._model = model
+        chunk = cell.chunk_size or (1 if cell.method == 'exact' else None)
+        latent = dict(device=cell.latent_device or None)
+        self._gradient = build_gradient(
+            dict(type=cell.method, chunk_size=chunk, graphs=cell.graphs, latent=latent)
+        )
+        schedule = PatchSchedule(cell.sampling_rate, cell.inner_iterations)
+        draw = partial(PatchSampler(0).draw, schedule=schedule, epoch=0, iteration=0)
+        self._stepper = Stepper(_optimizer(self._model, cell), sharing=group.size)
+        self._monitor = monitor
+        self._training = (self._gradient, draw, self._stepper, monitor, group)
+
+    def plan(self, image: Tensor, sample: Any, budget: int) -> None:
+        """Work as a training on this image with a memory budget [bytes] does."""
         data = dict(inputs=[image], data_samples=[sample])
-        losses = train_batch(model, data, gradient, draw, stepper, monitor, group)
-        return float(losses['loss']), monitor.take_times()
+        passes, draws = prepare_batch(self._model, data, *self._training)
+        apply_plan(plan_memory(passes, draws, self._gradient, budget), passes, self._gradient)
 
-    return step
+    def __call__(self, image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
+        data = dict(inputs=[image], data_samples=[sample])
+        losses = train_batch(self._model, data, *self._training)
+        return float(losses['loss']), self._monitor.take_times()
 
 
 def _optimizer(model: Any, cell: Cell) -> OptimWrapper:

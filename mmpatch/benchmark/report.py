@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from mmpatch.utils.memory import format_size
+
 from .cell import METHODS, Result
 from .models import LABELS
 
@@ -59,7 +61,7 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
         results,
         key=lambda r: (
             *(r.cell.model, r.cell.side, order.index(r.cell.method)),
-            *(r.cell.graphs, r.cell.ranks, r.cell.compile),
+            *(r.cell.graphs, r.cell.memory_budget, r.cell.ranks, r.cell.compile),
         ),
     ):
         cell = result.cell
@@ -68,6 +70,8 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
             name += f' to {cell.small_side}'
         if cell.graphs:
             name += f', {cell.graphs} graphs'
+        if cell.memory_budget:
+            name += f', budget {format_size(cell.memory_budget)}'
         if cell.ranks > 1:
             name += f', {cell.ranks} processes'
         if cell.compile:
@@ -92,9 +96,14 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """The table in Markdown, aligned for the terminal."""
-    rows = [list(HEAD), *rows_of(results)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    """The table in Markdown."""
+    return aligned(HEAD, rows_of(results))
+
+
+def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown whose columns are as wide as their texts."""
+    rows = [head, *rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = [
         '| ' + ' | '.join(text.ljust(width) for text, width in zip(row, widths)) + ' |'
         for row in rows
@@ -121,7 +130,9 @@ def plot(results: Sequence[Result], out: Path) -> None:
     figure = Figure(figsize=(11, 5.6), layout='constrained')
     memory, time = figure.subplots(1, 2)
     sides = sorted({r.cell.side for r in results})
-    results = [r for r in results if not r.cell.graphs]  # one point a method and side
+    results = [
+        r for r in results if not (r.cell.graphs or r.cell.memory_budget)
+    ]  # one point a method and side
     models = sorted({r.cell.model for r in results})
     methods = [m for m in METHODS if any(r.cell.method == m for r in results)]
     for model, method in itertools.product(models, methods):

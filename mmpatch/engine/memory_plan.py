@@ -23,6 +23,8 @@ from .gradients.workload import Workload
 
 #: Numbers of graphs that are tried, each smaller than the one before, until one fits.
 TRIES = 4
+#: Pixels of a chunk that keep the cores of a CPU busy. More of them take memory and save no time.
+BUSY_PIXELS = 256 * 256
 #: Memory of a forward and backward pass over the memory that autograd keeps for it.
 WORKSPACE = 1.25
 #: Share of what a rehearsal adds that real steps may take on top: allocators fragment.
@@ -74,8 +76,9 @@ def plan_memory(
     """Find how many patches training on a batch can hold within a budget.
 
     The gradient of the batch is rehearsed with one patch at a time, then with two, four and so on up
-    to the model's ``chunk_size``, as long as the next one is expected to fit. Memory that is left
-    keeps graphs of more patches, which then are not encoded twice. Ranks that share patches plan
+    to the model's ``chunk_size``, as long as the next one is expected to fit. On a CPU a chunk does
+    not grow over :data:`BUSY_PIXELS`. Memory that is left keeps graphs of more patches, which then are
+    not encoded twice. Ranks that share patches plan
     together, for the one that needs most. Gradients, statistics and random states are afterwards what
     they were before.
 
@@ -137,7 +140,7 @@ def _largest_that_fits(
     rehearse(Workload(1))  # pays for what libraries allocate once
     plan = rehearse(Workload(1))
     all_patches = _patches_with_gradient(passes, draws, gradient)
-    most = min(passes.model.chunk_size, all_patches)
+    most = min(passes.model.chunk_size, all_patches, _busy_chunk(passes))
     while (chunk_size := plan.work.chunk_size) < most:
         larger = min(2 * chunk_size, most)
         expected = _expected_growth(passes, chunk_size, larger, all_patches)
@@ -151,6 +154,13 @@ def _largest_that_fits(
         return plan
     waiting = int(passes.group.most(gradient.waiting(passes, draws, plan.work.chunk_size)))
     return _with_graphs(plan, passes, waiting, rehearse)
+
+
+def _busy_chunk(passes: Passes) -> int:
+    """Patches at once that keep the device busy."""
+    if passes.stepper.parameters[0].device.type == 'cuda':
+        return passes.batch.num_patches
+    return max(1, BUSY_PIXELS // passes.batch.window_size**2)
 
 
 def _with_graphs(

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mmengine.config import Config
 
-from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
+from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, scaling_table, table, to_csv
 from mmpatch.benchmark.models import analytic_need, patch_cfg, stock_cfg
+from mmpatch.benchmark.scaling import expected_seconds, share_of
+from mmpatch.engine.memory_plan import BudgetError
 from mmpatch.testing import load_tool
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +117,42 @@ def test_processes_share_the_patches(tmp_path: Path) -> None:
     assert 'ours, exact, 2 processes' in (tmp_path / 'table.md').read_text()
     compiled = Result(Cell('exact', 'unet', 64, compile=True), seconds=1.0)
     assert 'ours, exact, compiled' in table([compiled])
+
+
+def test_what_several_processes_are_expected_to_take(base: dict[str, Any]) -> None:
+    """Rows of patches with the row next to them, or patches one by one and Z sent to all."""
+    alone = Result(
+        Cell('exact', 'fcos-r18', 2048, patch_size=256),
+        seconds=20.0,
+        times=dict(encode=4.0, score=4.0, replay=8.0),
+    )
+    share = share_of(alone, base, 2)
+    weights = share_of(alone, base, 1000).sent / 2  # all of it goes out twice, but for a thousandth
+    assert (share.encoded, share.scored) == (5 / 8, 4 / 8)
+    assert share.sent == pytest.approx(weights, rel=2e-3)
+    assert share_of(alone, base, 3).encoded == 5 / 8  # 3 + 3 + 2 rows, those in the middle + 2
+    assert expected_seconds(alone, share, share.sent) == pytest.approx(
+        4 + 5 / 8 * 12 + 4 / 8 * 4 + 1
+    )
+
+    cls = Config.fromfile(ROOT / 'configs/_base_/models/patch_mobilenetv2_cls.py').model.to_dict()
+    image = 3 * 1024**2
+    alone = Result(Cell('exact', 'mobilenetv2', 1024, patch_size=256), seconds=1.0, kept=image)
+    without_latent = share_of(alone, cls, 2)
+    with_latent = share_of(replace(alone, kept=image + 2 * 2**20), cls, 2)
+    assert (without_latent.encoded, without_latent.scored) == (1 / 2, 1.0)
+    assert with_latent.sent - without_latent.sent == 3 / 2 * 2**20
+    lines = scaling_table([alone, replace(alone, cell=replace(alone.cell, ranks=2))], cls, 2**30)
+    assert len(lines.splitlines()) == 4
+
+
+def test_a_budget_is_planned_as_in_training(base: dict[str, Any]) -> None:
+    cell = Cell('exact', 'fcos-r18', 256, patch_size=128, objects=5, steps=1)
+    check(replace(cell, memory_budget=64 * 2**30), base)
+    with pytest.raises(BudgetError, match='cannot be met'):
+        run_cell(replace(cell, memory_budget=2**20), base)
+    planned = Result(replace(cell, memory_budget=3 * 2**30), seconds=1.0)
+    assert 'ours, exact, budget 3.00 GiB' in table([planned])
 
 
 def test_what_cannot_run_is_not_started() -> None:

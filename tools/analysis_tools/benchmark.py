@@ -25,7 +25,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.dist import get_rank
 
-from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, table, to_csv
+from mmpatch.benchmark import METHODS, Cell, Result, plot, run_cell, scaling_table, table, to_csv
 from mmpatch.benchmark.models import BASES, LABELS, analytic_need
 from mmpatch.utils.memory import available_memory, format_size, parse_size
 
@@ -53,6 +53,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--graphs', type=int, default=0, help='patches whose graphs are kept (exact, sampled)'
     )
+    parser.add_argument(
+        '--memory-budget',
+        type=parse_size,
+        default=0,
+        help='plan chunk size and graphs for it, as in training (exact, sampled)',
+    )
     parser.add_argument('--sampling-rate', type=float, default=0.125)
     parser.add_argument('--inner-iterations', type=int, default=2)
     parser.add_argument('--small-side', type=int, default=1024, help='side for downsampled [px]')
@@ -61,7 +67,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--rows', type=int, default=0, help='height of the images in patches; default: square'
     )
     parser.add_argument(
-        '--ranks', type=int, default=1, help='processes that share the patches (exact, sampled)'
+        '--ranks',
+        nargs='+',
+        type=int,
+        default=[1],
+        help='processes that share the patches (exact, sampled); with "1 2 3" a second table sets the '
+        'times beside the expected ones',
+    )
+    parser.add_argument(
+        '--bandwidth',
+        type=parse_size,
+        default=2**30,
+        help='between processes, bytes a second, for the expected times; default: 1GiB',
     )
     parser.add_argument('--compile', action='store_true', help='compile theta1 (exact, sampled)')
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cuda' if gpu else 'cpu')
@@ -106,17 +123,21 @@ def main(argv: list[str] | None = None) -> None:
             small_side=args.small_side,
             chunk_size=args.chunk_size,
             graphs=args.graphs,
+            memory_budget=args.memory_budget if method in PATCH_WISE else 0,
             device=args.device,
             amp=args.amp,
             latent_device=args.latent_device,
             latent_stride=args.latent_stride,
             steps=args.steps,
             rows=args.rows,
-            ranks=args.ranks if method in PATCH_WISE else 1,
+            ranks=ranks,
             compile=args.compile and method in PATCH_WISE,
         )
-        for model, side, method in itertools.product(args.models, args.sides, args.methods)
-        if method != 'downsampled' or side >= args.small_side
+        for model, side, method, ranks in itertools.product(
+            args.models, args.sides, args.methods, args.ranks
+        )
+        if (method != 'downsampled' or side >= args.small_side)
+        and (ranks == 1 or method in PATCH_WISE)
     ]
     limit = args.memory_limit or total_memory(args.device)
     todo = [cell for cell in cells if cell not in [r.cell for r in results]]
@@ -137,6 +158,11 @@ def main(argv: list[str] | None = None) -> None:
         (args.out / 'table.csv').write_text(to_csv(results))
         plot(results, args.out / 'benchmark.png')
     print(f'\n{table(results)}\n\nwrote {args.out}/table.md, table.csv, benchmark.png')
+    for alone in (r for r in results if r.cell.ranks == 1 and r.cell.method == 'exact'):
+        alike = [r for r in results if r.seconds and replace(r.cell, ranks=1) == alone.cell]
+        if len(alike) > 1:
+            title = f'{LABELS[alone.cell.model]}, {alone.cell.side} px, exact, shared by processes:'
+            print(f'\n{title}\n{scaling_table(alike, base_of(alone.cell), args.bandwidth)}')
 
 
 def measure(cell: Cell, limit: int) -> Result:
