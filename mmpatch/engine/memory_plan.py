@@ -23,8 +23,8 @@ from .gradients.workload import Workload
 
 #: Numbers of graphs that are tried, each smaller than the one before, until one fits.
 TRIES = 4
-#: Pixels of a chunk that keep the cores of a CPU busy. More of them take memory and save no time.
-BUSY_PIXELS = 256 * 256
+#: Encoding a patch must take at most that share of its time, or a larger chunk is not worth its memory.
+WORTH = 0.95
 #: Memory of a forward and backward pass over the memory that autograd keeps for it.
 WORKSPACE = 1.25
 #: Share of what a rehearsal adds that real steps may take on top: allocators fragment.
@@ -41,6 +41,11 @@ class MemoryPlan:
         budget: Memory that may be used [bytes].
         peak: Expected peak [bytes].
         components: Bytes per component of the peak.
+        graph: Memory of theta1's graph of a patch [bytes].
+        times: Seconds by stage of the rehearsal.
+        pace: Seconds that encoding a patch took.
+        once: Share of the patches that are encoded once, not twice.
+        saved: Share of the time that this saves.
     """
 
     work: Workload
@@ -48,6 +53,9 @@ class MemoryPlan:
     budget: int
     peak: int
     components: dict[str, int]
+    graph: float
+    times: dict[str, float]
+    pace: float
     once: float = 0.0
     saved: float = 0.0
 
@@ -76,9 +84,8 @@ def plan_memory(
     """Find how many patches training on a batch can hold within a budget.
 
     The gradient of the batch is rehearsed with one patch at a time, then with two, four and so on up
-    to the model's ``chunk_size``, as long as the next one is expected to fit. On a CPU a chunk does
-    not grow over :data:`BUSY_PIXELS`. Memory that is left keeps graphs of more patches, which then are
-    not encoded twice. Ranks that share patches plan
+    to the model's ``chunk_size``, as long as the next one is expected to fit and saves time. Memory
+    that is left keeps graphs of more patches, which then are not encoded twice. Ranks that share patches plan
     together, for the one that needs most. Gradients, statistics and random states are afterwards what
     they were before.
 
@@ -140,27 +147,22 @@ def _largest_that_fits(
     rehearse(Workload(1))  # pays for what libraries allocate once
     plan = rehearse(Workload(1))
     all_patches = _patches_with_gradient(passes, draws, gradient)
-    most = min(passes.model.chunk_size, all_patches, _busy_chunk(passes))
+    most = min(passes.model.chunk_size, all_patches)
     while (chunk_size := plan.work.chunk_size) < most:
         larger = min(2 * chunk_size, most)
-        expected = _expected_growth(passes, chunk_size, larger, all_patches)
+        expected = _expected_growth(passes, plan, larger, all_patches)
         if plan.peak + expected > budget:
             break
         next_plan = _unless_refused(passes, rehearse, Workload(larger))
         if next_plan is None or next_plan.peak > budget:
             break
+        if larger < all_patches and next_plan.pace > WORTH * plan.pace:
+            break
         plan = next_plan
-    if plan.work.chunk_size == all_patches:
+    if plan.work.chunk_size == all_patches or not plan.graph:
         return plan
     waiting = int(passes.group.most(gradient.waiting(passes, draws, plan.work.chunk_size)))
     return _with_graphs(plan, passes, waiting, rehearse)
-
-
-def _busy_chunk(passes: Passes) -> int:
-    """Patches at once that keep the device busy."""
-    if passes.stepper.parameters[0].device.type == 'cuda':
-        return passes.batch.num_patches
-    return max(1, BUSY_PIXELS // passes.batch.window_size**2)
 
 
 def _with_graphs(
@@ -169,7 +171,7 @@ def _with_graphs(
     waiting: int,
     rehearse: Callable[[Workload], MemoryPlan],
 ) -> MemoryPlan:
-    """The plan that keeps as many graphs as fit beside another plan, just rehearsed.
+    """The plan that keeps as many graphs as fit beside another plan.
 
     Args:
         plan: The other plan.
@@ -178,19 +180,18 @@ def _with_graphs(
         rehearse: Gives the plan for a workload.
     """
     images = passes.batch.num_images if passes.model.global_patch else 0
-    size = _graph_size(passes, plan.work.chunk_size)
-    times = passes.monitor.take_times()
-    graphs = min(waiting + images, int((plan.budget - plan.peak) / size))
+    graphs = min(waiting + images, int((plan.budget - plan.peak) / plan.graph))
     for _ in range(TRIES):
         if graphs < plan.work.chunk_size:
             break
         larger = _unless_refused(passes, rehearse, replace(plan.work, graphs=graphs))
         if larger is not None and larger.peak <= plan.budget:
             once = min(graphs, waiting) / waiting
-            saved = once * times.get('encode', 0.0) / max(sum(times.values()), 1e-9)
+            spent = max(sum(plan.times.values()), 1e-9)
+            saved = once * plan.times.get('encode', 0.0) / spent
             return replace(larger, once=once, saved=saved)
         excess = 0 if larger is None else larger.peak - plan.budget
-        graphs -= max(math.ceil(excess / size), graphs // 8, 1)
+        graphs -= max(math.ceil(excess / plan.graph), graphs // 8, 1)
     return plan
 
 
@@ -225,6 +226,7 @@ def _rehearse(
     passes.model.chunk_size = min(fill_size, work.chunk_size)
     passes.monitor.memory.clear()
     passes.monitor.take_times()
+    passes.monitor.encoded = 0
     try:
         with _nothing_lasting(passes), PeakMeter(device) as meter:
             gradient.rehearse(passes, draws, work)
@@ -241,7 +243,12 @@ def _rehearse(
     }
     of_all = passes.group.all_of(own)
     components = {name: max(known[name] for known in of_all) for name in own}
-    return MemoryPlan(work, storage, budget, sum(components.values()), components)
+    graph = _graph_size(passes, work.chunk_size)
+    times = passes.monitor.take_times()
+    pace = passes.group.most(times.get('encode', 0.0) / max(passes.monitor.encoded, 1))
+    return MemoryPlan(
+        work, storage, budget, sum(components.values()), components, graph, times, pace
+    )
 
 
 def _later_memory(passes: Passes) -> dict[str, int]:
@@ -284,15 +291,15 @@ def _patches_with_gradient(
     return int(passes.group.most(max(len(passes.group.part(patches)) for patches in parts)))
 
 
-def _expected_growth(passes: Passes, chunk_size: int, larger: int, all_patches: int) -> int:
-    """How much more a larger chunk will take than the one just rehearsed [bytes].
+def _expected_growth(passes: Passes, plan: MemoryPlan, larger: int, all_patches: int) -> int:
+    """How much more a larger chunk will take than that of a plan, which was just rehearsed [bytes].
 
     Graphs grow with the chunk. If the chunk holds all patches that carry gradient, their graphs
     are kept, and so are the graphs of the global patches and of theta2.
     """
-    memory = passes.monitor.memory
-    theta1 = _graph_size(passes, chunk_size) / WORKSPACE
-    theta2 = memory['theta2'] / chunk_size
+    chunk_size = plan.work.chunk_size
+    theta1 = plan.graph / WORKSPACE
+    theta2 = passes.monitor.memory['theta2'] / chunk_size
     if passes.model.loss_scope == 'image':
         theta2 = 0  # it sees the whole image, whatever the chunk
     growth = (larger - chunk_size) * max(theta1, theta2)

@@ -28,10 +28,12 @@ class Monitor:
         known: Tensors that exist without any graph, such as the parameters; autograd keeps
             references to them, which cost nothing.
         memory: Bytes used per component, where measured; kept from batch to batch.
+        encoded: Patches that went through the stage ``'encode'``.
     """
 
     known: Sequence[Tensor] = ()
     memory: dict[str, int] = field(default_factory=dict)
+    encoded: int = 0
     _spans: list[tuple[str, Moment, Moment]] = field(default_factory=list)
 
     @contextmanager

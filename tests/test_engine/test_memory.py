@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,10 @@ def fixed_meter(monkeypatch: pytest.MonkeyPatch) -> type[FixedMeter]:
     monkeypatch.setattr(
         memory_plan,
         '_expected_growth',
-        lambda passes, chunk, larger, most: (larger - chunk) * FixedMeter.per_patch,
+        lambda passes, plan, larger, most: (larger - plan.work.chunk_size) * FixedMeter.per_patch,
     )
     monkeypatch.setattr(memory_plan, '_graph_size', lambda passes, chunk_size: FixedMeter.per_patch)
+    monkeypatch.setattr(memory_plan, 'WORTH', math.inf)  # times are not fixed
     for kind in (ExactGradient, SampledGradient):
         original = kind.rehearse
 
@@ -154,6 +156,15 @@ def test_a_budget_that_cannot_be_met_says_the_minimum(task: Task, kind: Any) -> 
         plan_memory(passes, draws, kind(), 10 * MIB)
 
 
+def test_memory_goes_to_graphs_where_a_larger_chunk_saves_no_time(
+    fixed_meter: type[FixedMeter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_plan, 'WORTH', 0.0)
+    passes = passes_of(TASKS[0], TASKS[0].build())
+    plan = plan_memory(passes, [], ExactGradient(), 1400 * MIB)
+    assert (plan.work.chunk_size, plan.work.graphs) == (1, 2) and plan.pace > 0
+
+
 def test_a_device_that_refuses_a_larger_chunk(
     fixed_meter: type[FixedMeter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,7 +184,10 @@ def test_a_device_that_refuses_a_larger_chunk(
 
 @pytest.mark.parametrize('task', TASKS, ids=str)
 @pytest.mark.parametrize('kind', [ExactGradient, SampledGradient])
-def test_a_rehearsal_leaves_no_trace(task: Task, kind: Any) -> None:
+def test_a_rehearsal_leaves_no_trace(
+    task: Task, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_plan, 'WORTH', math.inf)
     model: Any = task.build()
     passes = passes_of(task, model)
     waiting = [torch.rand_like(p) for p in model.parameters()]
@@ -215,7 +229,8 @@ def test_training_with_a_budget_gives_the_same_weights(
     budget = run_training(
         work_dir=str(tmp_path / 'budget'), train_cfg__memory_budget='20GiB', **options
     )
-    assert budget.train_loop.gradient.work.chunk_size > 1
+    work = budget.train_loop.gradient.work
+    assert work.chunk_size + work.graphs > 1
     for name, value in plain.model.state_dict().items():
         torch.testing.assert_close(budget.model.state_dict()[name], value, rtol=1e-4, atol=1e-6)
     with pytest.raises(BudgetError, match='cannot be met'):

@@ -350,13 +350,20 @@ def _write_square(
 def main(argv: list[str] | None = None) -> None:
     """Make the set unless it is there."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument('--oracle', action='store_true')
-    parser.add_argument('--out', type=Path, default=Path('data/lakes'))
-    args, others = parser.parse_known_args(argv)
-    print(run_converter(REQUIREMENT, str(args.out), is_complete, convert, others))
+    parser.add_argument(
+        '--oracle',
+        nargs='?',
+        const=Path('data/lakes'),
+        type=Path,
+        metavar='DIR',
+        help='make nothing, but score a flood fill on the test images of this folder (%(const)s)',
+    )
+    args, _ = parser.parse_known_args(argv)
     if args.oracle:
-        for name, value in oracle(args.out, 'test').items():
+        for name, value in oracle(args.oracle, 'test').items():
             print(f'{name:24} {value:.1f}')
+        return
+    print(run_converter(REQUIREMENT, 'data/lakes', is_complete, convert, argv, [parser]))
 
 
 if __name__ == '__main__':

@@ -153,9 +153,9 @@ def plan(
 def main(argv: list[str] | None = None) -> None:
     """Make the set unless it is there."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument('--small', action='store_true')
-    parser.add_argument('--windows', action='store_true')
-    args, others = parser.parse_known_args(argv)
+    parser.add_argument('--small', action='store_true', help='images of 128 px, to start from')
+    parser.add_argument('--windows', action='store_true', help='images of 320 px, to go on with')
+    args, _ = parser.parse_known_args(argv)
     counts, side, images = SMALL if args.small else WINDOWS if args.windows else LARGE
     oracle = not (args.small or args.windows)
     empty = 0.0 if oracle else EMPTY
@@ -169,7 +169,7 @@ def main(argv: list[str] | None = None) -> None:
         images=images,
         label=label,
     )
-    print(run_scene_converter(scenes, 'data/sums', __doc__, others))
+    print(run_scene_converter(scenes, 'data/sums', __doc__, argv, [parser]))
 
 
 if __name__ == '__main__':

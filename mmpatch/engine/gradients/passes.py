@@ -100,6 +100,7 @@ class Passes:
             graph = forward() if keep_graph else None
             latent.write(patches, self._without_graph(patches) if graph is None else graph)
         self.monitor.memory['latent'] = latent.nbytes
+        self.monitor.encoded += len(patches)
         return Encoding(forward, state, graph, len(patches))
 
     def encode_global(self, keep_graph: bool = False) -> GlobalEncoding:
@@ -141,6 +142,7 @@ class Passes:
             local, global_features = forward()
             latent.write(patches, local)
         self.monitor.memory['latent'] = latent.nbytes
+        self.monitor.encoded += len(patches)
         leaves = tuple(f.detach() for f in global_features)
         graph = (*local, *global_features)
         encoding = Encoding(lambda: sum(forward(), ()), state, graph, len(patches))
