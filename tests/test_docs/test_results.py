@@ -26,6 +26,7 @@ COLUMNS = {
     **{name: f'{name}_AP50' for name in ('region', 'inside', 'outside')},
     **{'mean IoU': 'pixel/IoU', 'sea IoU': 'pixel/sea_IoU', 'lake IoU': 'pixel/lake_IoU'},
     **{'lakes 0-16 px': 'recall_lake_0-16', '16-64': 'recall_lake_16-64', '64+': 'recall_lake_64+'},
+    'accuracy': 'top1',
     **{'memory [GiB]': 'peak [GiB]', 'peak memory [GiB]': 'peak [GiB]', '0-32': 'AP_0-32'},
 }
 #: Metrics of the model index, and by how much it multiplies them.
