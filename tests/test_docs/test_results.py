@@ -32,7 +32,8 @@ COLUMNS = {
 #: Metrics of the model index, and by how much it multiplies them.
 INDEX = {
     **{'box AP': ('AP', 100), 'box AP50': ('AP50', 100)},
-    **{'F1': ('image/F1', 1), 'IoU': ('image/IoU', 1)},
+    **{'F1': ('image/F1', 1), 'IoU': ('image/IoU', 1), 'mIoU': ('pixel/IoU', 1)},
+    'Top 1 Accuracy': ('top1', 1),
 }
 #: Measured before runs were kept.
 NOT_KEPT = {'patch_mobilenetv2_digits', 'mobilenetv2_digits'}

@@ -91,7 +91,9 @@ def test_sums_are_spread_evenly(tool: ModuleType) -> None:
     pixels = np.zeros((30, 28, 28), dtype=np.uint8)
     pixels[:, 4:24, 10:16] = 255
     digits, rng = Digits(pixels, np.arange(30) % 10), np.random.default_rng(0)
-    plans = [tool.plan(digits, rng, (0, 3), 128) for _ in range(400)]
+    plans = [
+        tool.plan(digits, rng, tool.SMALL._replace(counts=(0, 3), empty=0.0)) for _ in range(400)
+    ]
     counts = np.bincount([tool.label(plan.objects) for plan in plans], minlength=10)
     assert len(counts) == 10 and counts.min() > 20
     assert {len(plan.placed) for plan in plans} == {0, 1, 2, 3}

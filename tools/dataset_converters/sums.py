@@ -29,6 +29,7 @@ import argparse
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,14 +51,6 @@ CLASSES = 10
 SIZE = (40, 60)
 #: Colours: each of red, green and blue lies between these.
 COLOURS = (150, 256)
-#: Fewest and most digits, side of an image [px], and numbers of images for training, validation and test.
-LARGE: tuple[tuple[int, int], int, tuple[int, int, int]] = ((3, 5), SIDE, (600, 80, 200))
-SMALL: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 2), 128, (9000, 300, 300))
-WINDOWS: tuple[tuple[int, int], int, tuple[int, int, int]] = ((1, 3), 320, (2400, 200, 200))
-#: Share of the small images and windows without a digit. Most patches of a large image have none.
-EMPTY = 0.3
-#: Factor of the background's brightness, so that nothing in it is as bright as a digit.
-DIM = 0.3
 #: Side of what the oracle sees of a digit's surroundings [px].
 CUT = 128
 #: Places tried for a digit before all are drawn anew.
@@ -74,6 +67,33 @@ Made by tools/dataset_converters/sums.py, which notes its settings in made_with.
 """
 
 
+class Kind(NamedTuple):
+    """A kind of images.
+
+    Attributes:
+        counts: Fewest and most digits.
+        side: Of an image [px].
+        images: Numbers of images for training, validation and test.
+        dim: Factor of the background's brightness, so that nothing in it is as bright as a digit.
+        empty: Share of images without a digit, whatever the counts.
+        oracle: Draw the oracle's picture too.
+    """
+
+    counts: tuple[int, int]
+    side: int
+    images: tuple[int, int, int]
+    dim: float
+    empty: float
+    oracle: bool
+
+
+# The background of test images is the brighter one. At 0.3 it passes for digits, at 0.15 it does not.
+LARGE = Kind((3, 5), SIDE, (600, 80, 200), dim=0.15, empty=0.0, oracle=True)
+# Most patches of a large image have no digit.
+SMALL = Kind((1, 2), 128, (9000, 300, 300), dim=0.3, empty=0.3, oracle=False)
+WINDOWS = Kind((1, 3), 320, (2400, 200, 200), dim=0.3, empty=0.3, oracle=False)
+
+
 @dataclass(frozen=True)
 class Sum:
     """Digits on one image.
@@ -81,11 +101,13 @@ class Sum:
     Attributes:
         values: What they are.
         placed: Where they are.
+        dim: Factor of the background's brightness.
         cuts: Number of surroundings that the oracle's picture has room for; 0: there is no such picture.
     """
 
     values: Sequence[int]
     placed: Sequence[Placed]
+    dim: float
     cuts: int = 0
 
     @property
@@ -95,7 +117,7 @@ class Sum:
 
     def draw(self, background: Pixels) -> Mapping[str, Pixels]:
         """Draw the digits on a background (side, side, 3)."""
-        image = draw_digits((background * DIM).astype(np.uint8), self.placed)
+        image = draw_digits((background * self.dim).astype(np.uint8), self.placed)
         return {'images': image, **({'images_oracle': self._cut_out(image)} if self.cuts else {})}
 
     def _cut_out(self, image: Pixels) -> Pixels:
@@ -116,38 +138,28 @@ def label(objects: Sequence[tuple[int, Box]]) -> int:
     return sum(category - 1 for category, _ in objects)
 
 
-def plan(
-    digits: Digits,
-    rng: np.random.Generator,
-    counts: tuple[int, int],
-    side: int,
-    empty: float = 0.0,
-    oracle: bool = False,
-) -> Sum:
+def plan(digits: Digits, rng: np.random.Generator, kind: Kind) -> Sum:
     """Choose digits for one image, and places where they do not overlap.
 
     Args:
         digits: To choose from.
         rng: Source of all randomness.
-        counts: Fewest and most digits.
-        side: Of the image [px].
-        empty: Share of images without a digit, whatever the counts.
-        oracle: Draw the oracle's picture too.
+        kind: Of the image.
     """
-    if empty and rng.random() < empty:
-        return Sum([], [])
+    if kind.empty and rng.random() < kind.empty:
+        return Sum([], [], kind.dim)
     total = int(rng.integers(CLASSES))
-    values = rng.permutation(digits_with_sum(total, counts, rng)).astype(int).tolist()
+    values = rng.permutation(digits_with_sum(total, kind.counts, rng)).astype(int).tolist()
     while True:
         placed: list[Placed] = []
         for value in values:
             digit = digits.pixels[rng.choice(np.flatnonzero(digits.labels == value))]
             shares = enlarge(digit, rng.integers(SIZE[0], SIZE[1] + 1))
             colour = rng.integers(*COLOURS, 3).astype(np.float32)
-            one = place(shares, colour, placed, side, TRIES, rng)
+            one = place(shares, colour, placed, kind.side, TRIES, rng)
             placed += [one] if one else []
         if len(placed) == len(values):
-            return Sum(values, placed, counts[1] if oracle else 0)
+            return Sum(values, placed, kind.dim, kind.counts[1] if kind.oracle else 0)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -156,17 +168,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument('--small', action='store_true', help='images of 128 px, to start from')
     parser.add_argument('--windows', action='store_true', help='images of 320 px, to go on with')
     args, _ = parser.parse_known_args(argv)
-    counts, side, images = SMALL if args.small else WINDOWS if args.windows else LARGE
-    oracle = not (args.small or args.windows)
-    empty = 0.0 if oracle else EMPTY
+    kind = SMALL if args.small else WINDOWS if args.windows else LARGE
     scenes = SceneSet(
-        functools.partial(plan, counts=counts, side=side, empty=empty, oracle=oracle),
+        functools.partial(plan, kind=kind),
         [str(digit) for digit in range(10)],
         README,
-        [counts, SIZE, COLOURS, DIM, CLASSES, CUT, empty],
-        folders=('images', 'images_oracle') if oracle else ('images',),
-        side=side,
-        images=images,
+        [kind.counts, SIZE, COLOURS, kind.dim, CLASSES, CUT, kind.empty],
+        folders=('images', 'images_oracle') if kind.oracle else ('images',),
+        side=kind.side,
+        images=kind.images,
         label=label,
     )
     print(run_scene_converter(scenes, 'data/sums', __doc__, argv, [parser]))
