@@ -20,17 +20,17 @@ model = dict(
     ),
     aggregator=dict(
         _delete_=True,
-        type='mmpatch.ClassCounts',
+        type='mmpatch.ClassSum',
         in_channels=128,
         classes=10,
+        num_classes=10,
         init_cfg=dict(start, prefix='head.'),  # the sum of a patch
     ),
-    head=dict(type='mmpretrain.StackedLinearClsHead', in_channels=9, mid_channels=[64]),
+    head=dict(_delete_=True, type='mmpretrain.ClsHead'),
 )
 train_dataloader = dict(batch_size=2, dataset=_base_.sums)
 val_dataloader = dict(batch_size=1, dataset=_base_.sums)
 test_dataloader = dict(batch_size=1, dataset=_base_.sums)
 train_cfg = dict(sampling_rate=0.125)
-# theta1 comes with pretrained weights, the head with random ones.
-multipliers = dict(backbone=dict(lr_mult=0.1), neck=dict(lr_mult=0.1), head=dict(lr_mult=20))
+multipliers = dict(backbone=dict(lr_mult=0.1), neck=dict(lr_mult=0.1))  # they are pretrained
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=multipliers))

@@ -193,6 +193,7 @@ SUITES: dict[str, tuple[Row, ...]] = {
         Row('baselines/mil_mobilenetv2_sums'),
         _checkpointed(_at(2048, 'baselines/mobilenetv2_sums', '1.scale 1.scale')),
         Row('baselines/mobilenetv2_sums-oracle'),
+        Row('baselines/patch_mobilenetv2_sums-counts'),
         Row('patch_mobilenetv2_sums'),
         Row('patch_mobilenetv2_sums', ('train_cfg.gradient.type=exact',), '_exact'),
     ),

@@ -2,6 +2,7 @@
 
 from .attention_pooling import AttentionPooling
 from .class_counts import ClassCounts
+from .class_sum import ClassSum
 from .conv_aggregator import ConvAggregator
 from .latent_classifier import LatentClassifier
 from .latent_cnn import LatentCNN
@@ -10,6 +11,7 @@ from .latent_mobilenet import LatentMobileNetV2
 __all__ = [
     'AttentionPooling',
     'ClassCounts',
+    'ClassSum',
     'ConvAggregator',
     'LatentCNN',
     'LatentClassifier',

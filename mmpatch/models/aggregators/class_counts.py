@@ -35,5 +35,9 @@ class ClassCounts(BaseModule):
 
     def forward(self, latent: Tensor) -> Tensor:
         """The counts, (B, D, m, n) -> (B, classes - 1, 1, 1)."""
+        return self.probabilities(latent).sum(dim=1)[:, 1:, None, None]
+
+    def probabilities(self, latent: Tensor) -> Tensor:
+        """Of the classes of each patch, (B, D, m, n) -> (B, m n, classes)."""
         probabilities: Tensor = self.fc(latent.flatten(2).mT).softmax(dim=-1)
-        return probabilities.sum(dim=1)[:, 1:, None, None]
+        return probabilities

@@ -67,15 +67,17 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
         if fusion not in ('add', 'concat'):
             raise ValueError(f"fusion must be 'add' or 'concat', got {fusion!r}")
         super().__init__(backbone, *args, **kwargs)
-        if not hasattr(self.head, 'num_classes'):
-            raise ValueError(
-                f'PatchClassifier needs a head with classes, such as LinearClsHead; got '
-                f'{type(self.head).__name__}'
-            )
         self.fusion = fusion
         self.explain = False
         self.background = None if background is None else Background(**background)
         self.aggregator = None if aggregator is None else MODELS.build(aggregator)
+        last = next((p for p in (self.head, self.aggregator) if hasattr(p, 'num_classes')), None)
+        if last is None:
+            raise ValueError(
+                'PatchClassifier needs a head with classes, such as LinearClsHead, or a theta2 that '
+                f'ends in classes; got {type(self.head).__name__} and {type(self.aggregator).__name__}'
+            )
+        self.num_classes: int = last.num_classes
         self.aggregator_channels = (aggregator or {}).get('in_channels')
         self.smallest_grid = smallest_grid(self.aggregator, self.aggregator_channels)
 
@@ -129,7 +131,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
             ValueError: If a label is no class.
         """
         batch = self.cut_images(inputs)
-        classes: int = self.head.num_classes
+        classes = self.num_classes
         for sample in data_samples:
             label = sample.get('gt_label')
             if label is not None and bool(((label < 0) | (label >= classes)).any()):
