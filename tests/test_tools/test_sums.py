@@ -24,9 +24,13 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The tool with small images, and backgrounds that are dark red and dark blue."""
     use_small_wheels(tmp_path, SIDE, monkeypatch)
     tool = load_tool('dataset_converters/sums')
-    monkeypatch.setattr(tool, 'LARGE', ((3, 5), SIDE, (3, 1, 2)))
-    monkeypatch.setattr(tool, 'SMALL', ((0, 1), 64, (3, 1, 2)))
-    monkeypatch.setattr(tool, 'WINDOWS', ((0, 2), 80, (3, 1, 2)))
+    for name, counts, side in (
+        ('LARGE', (3, 5), SIDE),
+        ('SMALL', (0, 1), 64),
+        ('WINDOWS', (0, 2), 80),
+    ):
+        small = getattr(tool, name)._replace(counts=counts, side=side, images=(3, 1, 2))
+        monkeypatch.setattr(tool, name, small)
     monkeypatch.setattr(tool, 'SIZE', (16, 28))
     monkeypatch.setattr(tool, 'CUT', CUT)
     return tool
