@@ -20,6 +20,7 @@ from .gradients.encoding import RandomState
 from .gradients.passes import Passes
 from .gradients.strategy import GradientStrategy
 from .gradients.workload import Workload
+from .stepper import BUCKET_MIB
 
 #: Numbers of graphs that are tried, each smaller than the one before, until one fits.
 TRIES = 4
@@ -258,8 +259,9 @@ def _later_memory(passes: Passes) -> dict[str, int]:
     known = {'optimizer': _optimizer_memory(passes, trained)}
     if passes.stepper.accumulation.every > 1:
         known['gradients that wait for a step'] = gradients
-    if get_world_size() > 1:  # the reduction makes two flat copies
-        known['gradients between processes'] = 2 * gradients
+    if get_world_size() > 1:  # the reduction makes two flat copies of a bucket
+        bucket = max(BUCKET_MIB * 2**20, *(p.nbytes for p in trained))
+        known['gradients between processes'] = 2 * min(bucket, gradients)
     if passes.stepper.parameters[0].device.type == 'cpu':
         known['next batch'] = sum(image.nbytes for image in passes.batch.images)
     return known

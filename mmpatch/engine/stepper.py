@@ -12,6 +12,9 @@ from mmengine.dist import all_reduce, all_reduce_params, get_world_size
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
+#: Gradients that are sent at a time [MiB]; copies of them are made.
+BUCKET_MIB = 16
+
 
 class NonFiniteLossError(RuntimeError):
     """A loss or a gradient became NaN or infinite; no step was made with it."""
@@ -129,7 +132,7 @@ def reduce_gradients(parameters: Sequence[nn.Parameter], sharing: int = 1) -> No
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             grads.append(parameter.grad)
-    all_reduce_params(grads, op='mean')
+    all_reduce_params(grads, bucket_size_mb=BUCKET_MIB, op='mean')
     if sharing > 1:
         torch._foreach_mul_(grads, sharing)
 
