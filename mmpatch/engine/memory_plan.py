@@ -86,8 +86,8 @@ def plan_memory(
 
     The gradient of the batch is rehearsed with one patch at a time, then with two, four and so on up
     to the model's ``chunk_size``, as long as the next one is expected to fit and saves time. Memory
-    that is left keeps graphs of more patches, which then are not encoded twice. Ranks that share patches plan
-    together, for the one that needs most. Gradients, statistics and random states are afterwards what
+    that is left keeps graphs of more patches, which then are not encoded twice. Ranks that share
+    patches plan together, for the one that needs most. Gradients, statistics and random states are afterwards what
     they were before.
 
     Args:

@@ -34,6 +34,15 @@ def test_thousands_of_patches() -> None:
     assert torch.isfinite(theta2(latent)).all()
 
 
+def test_patches_that_are_sure_of_an_impossible_sum() -> None:
+    theta2, latent = ClassSum(2, 3, 3), torch.ones(1, 2, 2, 2, requires_grad=True)
+    nn.init.zeros_(theta2.fc.weight)
+    theta2.fc.bias.data = torch.tensor([-500.0, -500.0, 500.0])
+    found = theta2(latent)
+    found[0, 0].sum().backward()
+    assert torch.isfinite(found).all() and torch.isfinite(theta2.fc.bias.grad).all()
+
+
 def test_it_starts_from_the_head_of_a_classifier(tmp_path: Path) -> None:
     weights = nn.Linear(5, 4).state_dict()
     path = str(tmp_path / 'head.pth')

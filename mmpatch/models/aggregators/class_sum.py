@@ -12,7 +12,7 @@ from mmpatch.registry import MODELS
 
 from .class_counts import ClassCounts
 
-#: Added to probabilities before the logarithm.
+#: Probabilities below it count as zero; added before the logarithm.
 FLOOR = 1e-6
 
 
@@ -70,4 +70,5 @@ def added_up(parts: Tensor) -> Tensor:
     # Each row begins one column later than the one above, so that equal sums share a column.
     skewed = F.pad(both, (0, size)).flatten(-2)[..., :-size].unflatten(-1, (size, -1))
     sums: Tensor = skewed.sum(dim=-2)[..., :size]
-    return sums / sums.sum(dim=-1, keepdim=True)
+    total = sums.sum(dim=-1, keepdim=True)
+    return sums / torch.where(total > FLOOR, total, 1.0)  # patches may be sure of an impossible sum

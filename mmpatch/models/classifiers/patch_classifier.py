@@ -138,7 +138,7 @@ class PatchClassifier(PatchModelMixin, ImageClassifier):
                 raise ValueError(
                     f'{sample.get("img_path", "an image")} has the label {label.tolist()}, but the '
                     f'{classes} classes are 0 to {classes - 1}: check the annotations and '
-                    'head.num_classes'
+                    'num_classes'
                 )
         return batch.with_targets(data_samples)
 
