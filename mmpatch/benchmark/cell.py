@@ -116,6 +116,7 @@ class Result:
         loss: Loss of the first step, to compare methods by.
         kept: Memory of what grows with the image in patch-wise training: its pixels and Z with its
             gradient [bytes].
+        plan: What a memory budget left room for.
     """
 
     cell: Cell
@@ -128,6 +129,7 @@ class Result:
     need: int = 0
     loss: float = 0.0
     kept: int = 0
+    plan: str = ''
 
     def to_json(self) -> dict[str, Any]:
         """As nested dicts."""
@@ -161,8 +163,9 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
     if cell.method == 'downsampled':
         height, width = (cell.small_side * x // cell.side for x in (height, width))
     image, sample = _data(height, width, cell)
+    plan = ''
     if isinstance(step, _PatchStep) and cell.memory_budget:
-        step.plan(image, copy.deepcopy(sample), cell.memory_budget)
+        plan = step.plan(image, copy.deepcopy(sample), cell.memory_budget)
     losses, seconds, busy, stages = [], [], [], []
     for _ in range(cell.steps):
         start, worked = perf_counter(), process_time()
@@ -184,6 +187,7 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
         loss=losses[0],
         times=stages[-1],
         kept=kept,
+        plan=plan,
     )
     peak = peak_memory()
     if cell.device == 'cpu':
@@ -231,11 +235,13 @@ class _PatchStep:
         self._monitor = monitor
         self._training = (self._gradient, draw, self._stepper, monitor, group)
 
-    def plan(self, image: Tensor, sample: Any, budget: int) -> None:
-        """Work as a training on this image with a memory budget [bytes] does."""
+    def plan(self, image: Tensor, sample: Any, budget: int) -> str:
+        """Work as a training on this image with a memory budget [bytes] does; say what fits."""
         data = dict(inputs=[image], data_samples=[sample])
         passes, draws = prepare_batch(self._model, data, *self._training)
-        apply_plan(plan_memory(passes, draws, self._gradient, budget), passes, self._gradient)
+        plan = plan_memory(passes, draws, self._gradient, budget)
+        apply_plan(plan, passes, self._gradient)
+        return str(plan.work)
 
     def __call__(self, image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
         data = dict(inputs=[image], data_samples=[sample])

@@ -72,6 +72,8 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
             name += f', {cell.graphs} graphs'
         if cell.memory_budget:
             name += f', budget {format_size(cell.memory_budget)}'
+        if result.plan:
+            name += f': {result.plan}'
         if cell.ranks > 1:
             name += f', {cell.ranks} processes'
         if cell.compile:

@@ -24,7 +24,7 @@ from .stepper import BUCKET_MIB
 
 #: Numbers of graphs that are tried, each smaller than the one before, until one fits.
 TRIES = 4
-#: Encoding a patch must take at most that share of its time, or a larger chunk is not worth its memory.
+#: The search for a larger chunk ends where encoding a patch takes more than that share of its time before.
 WORTH = 0.95
 #: Memory of a forward and backward pass over the memory that autograd keeps for it.
 WORKSPACE = 1.25
@@ -85,8 +85,9 @@ def plan_memory(
     """Find how many patches training on a batch can hold within a budget.
 
     The gradient of the batch is rehearsed with one patch at a time, then with two, four and so on up
-    to the model's ``chunk_size``, as long as the next one is expected to fit and saves time. Memory
-    that is left keeps graphs of more patches, which then are not encoded twice. Ranks that share
+    to the model's ``chunk_size``, as long as the next one is expected to fit and is faster. Memory
+    that a chunk leaves may keep graphs of more patches, which then are not encoded twice. The plan has
+    the chunk that takes the least time with them. Ranks that share
     patches plan together, for the one that needs most. Gradients, statistics and random states are afterwards what
     they were before.
 
@@ -146,24 +147,56 @@ def _largest_that_fits(
     """The plan with the most patches that fit, or with one patch if none does."""
     rehearse = partial(_rehearse, passes, draws, gradient, storage, budget)
     rehearse(Workload(1))  # pays for what libraries allocate once
-    plan = rehearse(Workload(1))
+    plans = [rehearse(Workload(1))]
     all_patches = _patches_with_gradient(passes, draws, gradient)
+    if all_patches <= 1:
+        return plans[0]
     most = min(passes.model.chunk_size, all_patches)
-    while (chunk_size := plan.work.chunk_size) < most:
+    while (chunk_size := plans[-1].work.chunk_size) < most:
         larger = min(2 * chunk_size, most)
-        expected = _expected_growth(passes, plan, larger, all_patches)
-        if plan.peak + expected > budget:
+        expected = _expected_growth(passes, plans[-1], larger, all_patches)
+        if plans[-1].peak + expected > budget:
             break
-        next_plan = _unless_refused(passes, rehearse, Workload(larger))
-        if next_plan is None or next_plan.peak > budget:
+        plan = _unless_refused(passes, rehearse, Workload(larger))
+        if plan is None or plan.peak > budget:
             break
-        if larger < all_patches and next_plan.pace > WORTH * plan.pace:
+        if larger == all_patches:  # its graph is kept in any case: it has the least work
+            return plan
+        if plan.pace > WORTH * plans[-1].pace:
             break
-        plan = next_plan
-    if plan.work.chunk_size == all_patches or not plan.graph:
-        return plan
-    waiting = int(passes.group.most(gradient.waiting(passes, draws, plan.work.chunk_size)))
-    return _with_graphs(plan, passes, waiting, rehearse)
+        plans.append(plan)
+    waiting = [
+        int(passes.group.most(gradient.waiting(passes, draws, plan.work.chunk_size)))
+        for plan in plans
+    ]
+    times = [
+        passes.group.most(_expected_time(plan, plans[0], number))
+        for plan, number in zip(plans, waiting)
+    ]
+    best = times.index(min(times))
+    return _with_graphs(plans[best], passes, waiting[best], rehearse)
+
+
+def _expected_time(plan: MemoryPlan, first: MemoryPlan, waiting: int) -> float:
+    """Time of a gradient if graphs take the memory that a plan leaves [s].
+
+    Args:
+        plan: The plan.
+        first: The plan with one patch at a time, whose times are taken.
+        waiting: Patches between their encoding and their backward pass.
+    """
+    times = dict(first.times)
+    score, encode = times.pop('score', 0.0), times.pop('encode', 0.0)
+    faster = plan.pace / max(first.pace, 1e-9)
+    return score + faster * (sum(times.values()) + (1 - _once(plan, waiting)) * encode)
+
+
+def _once(plan: MemoryPlan, waiting: int) -> float:
+    """Share of the patches whose graphs the memory that a plan leaves has room for."""
+    if not plan.graph:
+        return 0.0
+    room = max(0, int((plan.budget - plan.peak) / plan.graph))
+    return min(room // plan.work.chunk_size * plan.work.chunk_size, waiting) / waiting
 
 
 def _with_graphs(
@@ -180,6 +213,8 @@ def _with_graphs(
         waiting: Patches between their encoding and their backward pass.
         rehearse: Gives the plan for a workload.
     """
+    if not plan.graph:
+        return plan
     images = passes.batch.num_images if passes.model.global_patch else 0
     graphs = min(waiting + images, int((plan.budget - plan.peak) / plan.graph))
     for _ in range(TRIES):

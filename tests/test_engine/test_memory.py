@@ -16,6 +16,7 @@ from mmpatch.engine import memory_plan
 from mmpatch.engine.gradients import ExactGradient, SampledGradient, Workload
 from mmpatch.engine.hooks.memory_hook import MemoryLimitError
 from mmpatch.engine.memory_plan import BudgetError, apply_plan, plan_memory
+from mmpatch.engine.monitor import Monitor
 from mmpatch.engine.stepper import Accumulation
 from mmpatch.testing.tasks import TASKS, Task, passes_of
 from mmpatch.utils.memory import (
@@ -71,9 +72,14 @@ def test_saved_tensors_are_counted_once() -> None:
 
 
 class FixedMeter:
-    """Memory of a rehearsal as if it had been measured: 1000 MiB idle, and more per patch."""
+    """Memory of a rehearsal as if it had been measured: 1000 MiB idle, and more per patch.
+
+    Attributes:
+        pace: Time of a patch in a chunk of twice as many, over its time.
+    """
 
     per_patch = 100 * MIB
+    pace = 0.5
     tried: list[Workload] = []
 
     def __init__(self, device: torch.device) -> None:
@@ -98,7 +104,13 @@ def fixed_meter(monkeypatch: pytest.MonkeyPatch) -> type[FixedMeter]:
         lambda passes, plan, larger, most: (larger - plan.work.chunk_size) * FixedMeter.per_patch,
     )
     monkeypatch.setattr(memory_plan, '_graph_size', lambda passes, chunk_size: FixedMeter.per_patch)
-    monkeypatch.setattr(memory_plan, 'WORTH', math.inf)  # times are not fixed
+
+    def take_times(self: Monitor) -> dict[str, float]:
+        chunk_size = FixedMeter.tried[-1].chunk_size if FixedMeter.tried else 1
+        work = self.encoded * FixedMeter.pace ** math.log2(chunk_size)
+        return dict(encode=work, score=float(self.encoded), replay=3 * work)
+
+    monkeypatch.setattr(Monitor, 'take_times', take_times)
     for kind in (ExactGradient, SampledGradient):
         original = kind.rehearse
 
@@ -156,13 +168,28 @@ def test_a_budget_that_cannot_be_met_says_the_minimum(task: Task, kind: Any) -> 
         plan_memory(passes, draws, kind(), 10 * MIB)
 
 
-def test_memory_goes_to_graphs_where_a_larger_chunk_saves_no_time(
-    fixed_meter: type[FixedMeter], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ('pace', 'budget', 'chunk', 'graphs'),
+    [
+        (1.0, 1400, 1, 2),
+        (0.945, 1570, 1, 4),  # four of six patches encoded once save more than a faster pace
+        (0.9, 1570, 4, 0),
+        (0.5, 2450, 4, 9),
+    ],
+)
+def test_memory_goes_to_what_saves_more_time(
+    fixed_meter: type[FixedMeter],
+    monkeypatch: pytest.MonkeyPatch,
+    pace: float,
+    budget: int,
+    chunk: int,
+    graphs: int,
 ) -> None:
-    monkeypatch.setattr(memory_plan, 'WORTH', 0.0)
+    monkeypatch.setattr(FixedMeter, 'pace', pace)
     passes = passes_of(TASKS[0], TASKS[0].build())
-    plan = plan_memory(passes, [], ExactGradient(), 1400 * MIB)
-    assert (plan.work.chunk_size, plan.work.graphs) == (1, 2) and plan.pace > 0
+    passes.model.chunk_size = 4
+    plan = plan_memory(passes, [], ExactGradient(), budget * MIB)
+    assert plan.work == Workload(chunk, graphs) and plan.pace > 0
 
 
 def test_a_device_that_refuses_a_larger_chunk(
