@@ -60,8 +60,9 @@ class Cell:
         amp: ``'bfloat16'``, ``'float16'`` or empty.
         latent_device: Where Z lives; empty: where theta1 runs.
         latent_stride: Stride of a segmentor's Z [px]; 0: that of its decode head.
-        steps: Steps that are measured, one if that takes over half a minute. A step on an image of
-            one patch comes first, so that the optimizer's state exists.
+        steps: Steps that are measured. A step on an image of one patch comes first, so that the
+            optimizer's state exists, and one on the whole image, since its memory is new to the process. If
+            the latter takes over half a minute, it is what is measured.
         rows: Height of the image in patches; 0: square. Memory of ours depends on the width.
         ranks: Processes that share the patches of the image.
         compile: Run theta1 through ``torch.compile``. It is compiled before the steps that are measured.
@@ -167,7 +168,7 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
     if isinstance(step, _PatchStep) and cell.memory_budget:
         plan = step.plan(image, copy.deepcopy(sample), cell.memory_budget)
     losses, seconds, busy, stages = [], [], [], []
-    for _ in range(cell.steps):
+    for _ in range(1 + cell.steps):
         start, worked = perf_counter(), process_time()
         loss, times = step(image, copy.deepcopy(sample))
         if cell.device == 'cuda':
@@ -176,14 +177,14 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
         busy.append(process_time() - worked)
         losses.append(loss)
         stages.append(times)
-        if seconds[0] > 30:
+        if group.most(seconds[0]) > 30:  # ranks stop together
             break
     kept = image.nbytes + monitor.memory['latent'] if patched else 0
     result = Result(
         cell,
-        median(seconds),
+        median(seconds[1:] or seconds),
         idle=idle,
-        busy=group.most(median(busy)),
+        busy=group.most(median(busy[1:] or busy)),
         loss=losses[0],
         times=stages[-1],
         kept=kept,
@@ -241,7 +242,8 @@ class _PatchStep:
         passes, draws = prepare_batch(self._model, data, *self._training)
         plan = plan_memory(passes, draws, self._gradient, budget)
         apply_plan(plan, passes, self._gradient)
-        return str(plan.work)
+        kept = f', {plan.work.graphs} graphs' if plan.work.graphs else ''
+        return f'{plan.work.chunk_size} at a time{kept}'
 
     def __call__(self, image: Tensor, sample: Any) -> tuple[float, dict[str, float]]:
         data = dict(inputs=[image], data_samples=[sample])

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from mmengine.dist import get_world_size
 from torch import Tensor
 
-from mmpatch.models.norms import without_statistics
 from mmpatch.patching import Storage
-from mmpatch.utils.memory import PeakMeter, format_size, is_out_of_memory, release_unused
+from mmpatch.utils.memory import format_size, is_out_of_memory
 
-from .gradients.encoding import RandomState
 from .gradients.passes import Passes
 from .gradients.strategy import GradientStrategy
 from .gradients.workload import Workload
-from .stepper import BUCKET_MIB
+from .rehearsal import WORKSPACE, Rehearsal, rehearse
 
 #: Numbers of graphs that are tried, each smaller than the one before, until one fits.
 TRIES = 4
 #: The search for a larger chunk ends where encoding a patch takes more than that share of its time before.
 WORTH = 0.95
-#: Memory of a forward and backward pass over the memory that autograd keeps for it.
-WORKSPACE = 1.25
-#: Share of what a rehearsal adds that real steps may take on top: allocators fragment.
-MARGIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,35 +29,29 @@ class MemoryPlan:
     """How a training keeps its budget.
 
     Attributes:
-        work: Patches in memory with their graphs.
-        storage: Where Z lives.
+        measured: The rehearsal with the patches that are chosen.
         budget: Memory that may be used [bytes].
-        peak: Expected peak [bytes].
-        components: Bytes per component of the peak.
-        graph: Memory of theta1's graph of a patch [bytes].
-        times: Seconds by stage of the rehearsal.
-        pace: Seconds that encoding a patch took.
-        once: Share of the patches that are encoded once, not twice.
+        once: Share of the patches that are encoded once, not twice, since graphs are kept.
         saved: Share of the time that this saves.
     """
 
-    work: Workload
-    storage: Storage
+    measured: Rehearsal
     budget: int
-    peak: int
-    components: dict[str, int]
-    graph: float
-    times: dict[str, float]
-    pace: float
     once: float = 0.0
     saved: float = 0.0
 
+    @property
+    def work(self) -> Workload:
+        """Patches in memory with their graphs."""
+        return self.measured.work
+
     def table(self) -> str:
         """The plan as a table for the terminal."""
-        rows = {**self.components, 'expected peak': self.peak, 'budget': self.budget}
+        measured = self.measured
+        rows = {**measured.components, 'expected peak': measured.peak, 'budget': self.budget}
         width = max(map(len, rows))
         lines = [f'  {name:<{width}}  {format_size(size):>10}' for name, size in rows.items()]
-        where = self.storage.device or 'where theta1 runs'
+        where = measured.storage.device or 'where theta1 runs'
         lines.append(f'  {self.work}, Z {where}')
         if self.once:
             lines.append(
@@ -109,14 +95,16 @@ def plan_memory(
     smallest: MemoryPlan | None = None
     for storage in storages:
         plan = _largest_that_fits(passes, draws, gradient, storage, budget)
-        if plan.peak <= budget:
+        if plan.measured.peak <= budget:
             return plan
-        smallest = plan if smallest is None or plan.peak < smallest.peak else smallest
+        smallest = (
+            plan if smallest is None or plan.measured.peak < smallest.measured.peak else smallest
+        )
     assert smallest is not None
-    component, size = max(smallest.components.items(), key=lambda item: item[1])
+    component, size = max(smallest.measured.components.items(), key=lambda item: item[1])
     raise BudgetError(
         f'a memory budget of {format_size(budget)} cannot be met: with one patch at a time '
-        f'training takes {format_size(smallest.peak)}, most of it {component} '
+        f'training takes {format_size(smallest.measured.peak)}, most of it {component} '
         f'({format_size(size)}). Allow at least that, or choose a smaller model.patch_size, a '
         f'smaller batch or a smaller model.\n{smallest.table()}'
     )
@@ -129,7 +117,7 @@ def apply_plan(plan: MemoryPlan, passes: Passes, gradient: GradientStrategy) -> 
     the rehearsal did, its step is repeated with fewer patches.
     """
     gradient.work = plan.work
-    gradient.storage = plan.storage
+    gradient.storage = plan.measured.storage
     passes.model.chunk_size = min(passes.model.chunk_size, plan.work.chunk_size)
     device = passes.stepper.parameters[0].device
     if device.type == 'cuda':
@@ -144,180 +132,105 @@ def _largest_that_fits(
     storage: Storage,
     budget: int,
 ) -> MemoryPlan:
-    """The plan with the most patches that fit, or with one patch if none does."""
-    rehearse = partial(_rehearse, passes, draws, gradient, storage, budget)
-    rehearse(Workload(1))  # pays for what libraries allocate once
-    plans = [rehearse(Workload(1))]
+    """The plan that takes the least time of those that fit, or one patch at a time if none does."""
+    measure = partial(rehearse, passes, draws, gradient, storage)
+    measure(Workload(1))  # pays for what libraries allocate once
+    tried = [measure(Workload(1))]
     all_patches = _patches_with_gradient(passes, draws, gradient)
     if all_patches <= 1:
-        return plans[0]
+        return MemoryPlan(tried[0], budget)
     most = min(passes.model.chunk_size, all_patches)
-    while (chunk_size := plans[-1].work.chunk_size) < most:
+    while (chunk_size := tried[-1].work.chunk_size) < most:
         larger = min(2 * chunk_size, most)
-        expected = _expected_growth(passes, plans[-1], larger, all_patches)
-        if plans[-1].peak + expected > budget:
+        expected = _expected_growth(passes, tried[-1], larger, all_patches)
+        if tried[-1].peak + expected > budget:
             break
-        plan = _unless_refused(passes, rehearse, Workload(larger))
-        if plan is None or plan.peak > budget:
+        measured = _unless_refused(passes, measure, Workload(larger))
+        if measured is None or measured.peak > budget:
             break
-        if larger == all_patches:  # its graph is kept in any case: it has the least work
-            return plan
-        if plan.pace > WORTH * plans[-1].pace:
+        if larger == all_patches:  # their graphs are kept in any case, which is the least work
+            return MemoryPlan(measured, budget)
+        if measured.pace > WORTH * tried[-1].pace:
             break
-        plans.append(plan)
+        tried.append(measured)
     waiting = [
-        int(passes.group.most(gradient.waiting(passes, draws, plan.work.chunk_size)))
-        for plan in plans
+        int(passes.group.most(gradient.waiting(passes, draws, each.work.chunk_size)))
+        for each in tried
     ]
     times = [
-        passes.group.most(_expected_time(plan, plans[0], number))
-        for plan, number in zip(plans, waiting)
+        passes.group.most(_expected_time(each, tried[0], number, budget))
+        for each, number in zip(tried, waiting)
     ]
     best = times.index(min(times))
-    return _with_graphs(plans[best], passes, waiting[best], rehearse)
+    return _with_graphs(tried[best], passes, waiting[best], budget, measure)
 
 
-def _expected_time(plan: MemoryPlan, first: MemoryPlan, waiting: int) -> float:
-    """Time of a gradient if graphs take the memory that a plan leaves [s].
+def _expected_time(measured: Rehearsal, first: Rehearsal, waiting: int, budget: int) -> float:
+    """Time of a gradient if graphs take the memory that a chunk size leaves [s].
 
     Args:
-        plan: The plan.
-        first: The plan with one patch at a time, whose times are taken.
+        measured: The rehearsal with this chunk size.
+        first: The rehearsal with one patch at a time, whose times are taken.
         waiting: Patches between their encoding and their backward pass.
+        budget: Memory that may be used [bytes].
     """
     times = dict(first.times)
     score, encode = times.pop('score', 0.0), times.pop('encode', 0.0)
-    faster = plan.pace / max(first.pace, 1e-9)
-    return score + faster * (sum(times.values()) + (1 - _once(plan, waiting)) * encode)
-
-
-def _once(plan: MemoryPlan, waiting: int) -> float:
-    """Share of the patches whose graphs the memory that a plan leaves has room for."""
-    if not plan.graph:
-        return 0.0
-    room = max(0, int((plan.budget - plan.peak) / plan.graph))
-    return min(room // plan.work.chunk_size * plan.work.chunk_size, waiting) / waiting
+    chunk_size, once = measured.work.chunk_size, 0.0
+    if measured.graph:  # graphs are kept by chunks
+        room = max(0, int((budget - measured.peak) / measured.graph))
+        once = min(room // chunk_size * chunk_size, waiting) / waiting
+    faster = measured.pace / max(first.pace, 1e-9)
+    return score + faster * (sum(times.values()) + (1 - once) * encode)
 
 
 def _with_graphs(
-    plan: MemoryPlan,
+    measured: Rehearsal,
     passes: Passes,
     waiting: int,
-    rehearse: Callable[[Workload], MemoryPlan],
+    budget: int,
+    measure: Callable[[Workload], Rehearsal],
 ) -> MemoryPlan:
-    """The plan that keeps as many graphs as fit beside another plan.
+    """The plan that keeps as many graphs as fit beside a chunk.
 
     Args:
-        plan: The other plan.
+        measured: The rehearsal with this chunk size, and without graphs.
         passes: The batch.
         waiting: Patches between their encoding and their backward pass.
-        rehearse: Gives the plan for a workload.
+        budget: Memory that may be used [bytes].
+        measure: Rehearses a workload.
     """
-    if not plan.graph:
-        return plan
+    if not measured.graph:
+        return MemoryPlan(measured, budget)
     images = passes.batch.num_images if passes.model.global_patch else 0
-    graphs = min(waiting + images, int((plan.budget - plan.peak) / plan.graph))
+    graphs = min(waiting + images, int((budget - measured.peak) / measured.graph))
     for _ in range(TRIES):
-        if graphs < plan.work.chunk_size:
+        if graphs < measured.work.chunk_size:
             break
-        larger = _unless_refused(passes, rehearse, replace(plan.work, graphs=graphs))
-        if larger is not None and larger.peak <= plan.budget:
+        larger = _unless_refused(passes, measure, replace(measured.work, graphs=graphs))
+        if larger is not None and larger.peak <= budget:
             once = min(graphs, waiting) / waiting
-            spent = max(sum(plan.times.values()), 1e-9)
-            saved = once * plan.times.get('encode', 0.0) / spent
-            return replace(larger, once=once, saved=saved)
-        excess = 0 if larger is None else larger.peak - plan.budget
-        graphs -= max(math.ceil(excess / plan.graph), graphs // 8, 1)
-    return plan
+            encode = measured.times.get('encode', 0.0)
+            spent = max(sum(measured.times.values()), 1e-9)
+            return MemoryPlan(larger, budget, once, once * encode / spent)
+        excess = 0 if larger is None else larger.peak - budget
+        graphs -= max(math.ceil(excess / measured.graph), graphs // 8, 1)
+    return MemoryPlan(measured, budget)
 
 
 def _unless_refused(
-    passes: Passes, rehearse: Callable[[Workload], MemoryPlan], work: Workload
-) -> MemoryPlan | None:
-    """The plan for a workload; None where the device has not enough memory for it.
+    passes: Passes, measure: Callable[[Workload], Rehearsal], work: Workload
+) -> Rehearsal | None:
+    """The rehearsal of a workload; None where the device has not enough memory for it.
 
     Ranks that share patches wait for each other in a rehearsal, so that none can leave it.
     """
     try:
-        return rehearse(work)
+        return measure(work)
     except RuntimeError as error:
         if passes.group.size > 1 or not is_out_of_memory(error):
             raise
         return None
-
-
-def _rehearse(
-    passes: Passes,
-    draws: Sequence[Tensor],
-    gradient: GradientStrategy,
-    storage: Storage,
-    budget: int,
-    work: Workload,
-) -> MemoryPlan:
-    """Measure the gradient with some patches in memory, and add what a rehearsal does not show."""
-    parameters = passes.stepper.parameters
-    device = parameters[0].device
-    configured, gradient.storage = gradient.storage, storage
-    fill_size = passes.model.chunk_size
-    passes.model.chunk_size = min(fill_size, work.chunk_size)
-    passes.monitor.memory.clear()
-    passes.monitor.take_times()
-    passes.monitor.encoded = 0
-    try:
-        with _nothing_lasting(passes), PeakMeter(device) as meter:
-            gradient.rehearse(passes, draws, work)
-    finally:
-        gradient.storage, passes.model.chunk_size = configured, fill_size
-    for part in ('theta1', 'theta2'):
-        passes.monitor.memory[part] = int(passes.group.most(passes.monitor.memory.get(part, 0)))
-    later = _later_memory(passes)
-    own = {
-        'process, model, images' if device.type == 'cpu' else 'model': meter.start,
-        'gradient of a batch': meter.growth,
-        **later,
-        'margin': int(MARGIN * meter.growth),
-    }
-    of_all = passes.group.all_of(own)
-    components = {name: max(known[name] for known in of_all) for name in own}
-    graph = _graph_size(passes, work.chunk_size)
-    times = passes.monitor.take_times()
-    pace = passes.group.most(times.get('encode', 0.0) / max(passes.monitor.encoded, 1))
-    return MemoryPlan(
-        work, storage, budget, sum(components.values()), components, graph, times, pace
-    )
-
-
-def _later_memory(passes: Passes) -> dict[str, int]:
-    """Memory of a training that its first gradient does not take yet [bytes]."""
-    trained = [p for p in passes.stepper.parameters if p.requires_grad]
-    gradients = sum(p.nbytes for p in trained)
-    known = {'optimizer': _optimizer_memory(passes, trained)}
-    if passes.stepper.accumulation.every > 1:
-        known['gradients that wait for a step'] = gradients
-    if get_world_size() > 1:  # the reduction makes two flat copies of a bucket
-        bucket = max(BUCKET_MIB * 2**20, *(p.nbytes for p in trained))
-        known['gradients between processes'] = 2 * min(bucket, gradients)
-    if passes.stepper.parameters[0].device.type == 'cpu':
-        known['next batch'] = sum(image.nbytes for image in passes.batch.images)
-    return known
-
-
-def _optimizer_memory(passes: Passes, trained: Sequence[Tensor]) -> int:
-    """Memory of the optimizer's state that does not exist yet [bytes]."""
-    optimizer = passes.stepper.wrapper.optimizer
-    if optimizer.state:
-        return 0
-    size = sum(p.nbytes for p in trained)
-    probe = torch.nn.Parameter(torch.zeros(64))
-    probe.grad = torch.zeros(64)
-    defaults = {k: v for k, v in optimizer.defaults.items() if k != 'differentiable'}
-    try:
-        trial = type(optimizer)([probe], **defaults)
-        trial.step()
-    except Exception:  # an optimizer with arguments of its own: two tensors per parameter, as Adam
-        return 2 * size
-    tensors = [v for v in trial.state[probe].values() if isinstance(v, Tensor)]
-    return size * sum(v.shape == probe.shape for v in tensors)
 
 
 def _patches_with_gradient(
@@ -328,14 +241,14 @@ def _patches_with_gradient(
     return int(passes.group.most(max(len(passes.group.part(patches)) for patches in parts)))
 
 
-def _expected_growth(passes: Passes, plan: MemoryPlan, larger: int, all_patches: int) -> int:
-    """How much more a larger chunk will take than that of a plan, which was just rehearsed [bytes].
+def _expected_growth(passes: Passes, measured: Rehearsal, larger: int, all_patches: int) -> int:
+    """How much more a larger chunk will take than that which was just rehearsed [bytes].
 
     Graphs grow with the chunk. If the chunk holds all patches that carry gradient, their graphs
     are kept, and so are the graphs of the global patches and of theta2.
     """
-    chunk_size = plan.work.chunk_size
-    theta1 = plan.graph / WORKSPACE
+    chunk_size = measured.work.chunk_size
+    theta1 = measured.graph / WORKSPACE
     theta2 = passes.monitor.memory['theta2'] / chunk_size
     if passes.model.loss_scope == 'image':
         theta2 = 0  # it sees the whole image, whatever the chunk
@@ -344,26 +257,3 @@ def _expected_growth(passes: Passes, plan: MemoryPlan, larger: int, all_patches:
         images = passes.batch.num_images if passes.model.global_patch else 0
         growth += images * theta1 + larger * min(theta1, theta2)
     return int(WORKSPACE * growth)
-
-
-def _graph_size(passes: Passes, chunk_size: int) -> float:
-    """Memory of theta1's graph of a patch, by the chunk just rehearsed [bytes]."""
-    return WORKSPACE * passes.monitor.memory['theta1'] / chunk_size
-
-
-@contextmanager
-def _nothing_lasting(passes: Passes) -> Iterator[None]:
-    """Leave gradients, running statistics and random states as they are."""
-    state = RandomState.capture()
-    parameters = passes.stepper.parameters
-    kept = [parameter.grad for parameter in parameters]
-    for parameter in parameters:
-        parameter.grad = None
-    try:
-        with without_statistics(passes.model):
-            yield
-    finally:
-        for parameter, grad in zip(parameters, kept):
-            parameter.grad = grad
-        state.restore()
-        release_unused(parameters[0].device)

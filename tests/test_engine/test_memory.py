@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
-from mmpatch.engine import memory_plan
+from mmpatch.engine import memory_plan, rehearsal
 from mmpatch.engine.gradients import ExactGradient, SampledGradient, Workload
 from mmpatch.engine.hooks.memory_hook import MemoryLimitError
 from mmpatch.engine.memory_plan import BudgetError, apply_plan, plan_memory
@@ -96,14 +96,16 @@ class FixedMeter:
 @pytest.fixture
 def fixed_meter(monkeypatch: pytest.MonkeyPatch) -> type[FixedMeter]:
     """Rehearsals run, but what they take is fixed, and so is what a larger chunk is expected to."""
-    monkeypatch.setattr(memory_plan, 'PeakMeter', FixedMeter)
+    monkeypatch.setattr(rehearsal, 'PeakMeter', FixedMeter)
     monkeypatch.setattr(FixedMeter, 'tried', [])
     monkeypatch.setattr(
         memory_plan,
         '_expected_growth',
-        lambda passes, plan, larger, most: (larger - plan.work.chunk_size) * FixedMeter.per_patch,
+        lambda passes, measured, larger, most: (
+            (larger - measured.work.chunk_size) * FixedMeter.per_patch
+        ),
     )
-    monkeypatch.setattr(memory_plan, '_graph_size', lambda passes, chunk_size: FixedMeter.per_patch)
+    monkeypatch.setattr(rehearsal, '_graph_size', lambda passes, chunk_size: FixedMeter.per_patch)
 
     def take_times(self: Monitor) -> dict[str, float]:
         chunk_size = FixedMeter.tried[-1].chunk_size if FixedMeter.tried else 1
@@ -139,7 +141,7 @@ def test_chunks_come_first_and_then_graphs(
     plan = plan_memory(passes, [], gradient, budget * MIB)
     most = gradient.waiting(passes, [], chunk) + passes.batch.num_images
     graphs = min(graphs, most) if graphs >= chunk else 0  # less than a chunk keeps nothing
-    assert plan.work == Workload(chunk, graphs) and plan.peak <= budget * MIB
+    assert plan.work == Workload(chunk, graphs) and plan.measured.peak <= budget * MIB
     assert max(work.chunk_size + work.graphs for work in fixed_meter.tried) == chunk + graphs
     assert gradient.work == Workload(1)
     apply_plan(plan, passes, gradient)
@@ -189,7 +191,7 @@ def test_memory_goes_to_what_saves_more_time(
     passes = passes_of(TASKS[0], TASKS[0].build())
     passes.model.chunk_size = 4
     plan = plan_memory(passes, [], ExactGradient(), budget * MIB)
-    assert plan.work == Workload(chunk, graphs) and plan.pace > 0
+    assert plan.work == Workload(chunk, graphs) and plan.measured.pace > 0
 
 
 def test_a_device_that_refuses_a_larger_chunk(
@@ -228,19 +230,19 @@ def test_a_rehearsal_leaves_no_trace(
     for parameter, grad in zip(model.parameters(), waiting):
         assert not parameter.requires_grad or torch.equal(parameter.grad, grad)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    assert plan.components['gradient of a batch'] >= 0 and plan.work.chunk_size > 1
+    assert plan.measured.components['gradient of a batch'] >= 0 and plan.work.chunk_size > 1
 
 
 def test_memory_that_comes_later_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     passes = passes_of(TASKS[0], TASKS[0].build())
     trained = sum(p.nbytes for p in passes.stepper.parameters if p.requires_grad)
     images = sum(image.nbytes for image in passes.batch.images)
-    plain = memory_plan._later_memory(passes)
+    plain = rehearsal._later_memory(passes)
     assert plain == {'optimizer': 0, 'next batch': images}  # SGD without momentum
     passes.stepper.wrapper.optimizer = torch.optim.AdamW(passes.stepper.parameters)
     passes.stepper.accumulation = Accumulation(every=2)
-    monkeypatch.setattr(memory_plan, 'get_world_size', lambda: 2)
-    later = memory_plan._later_memory(passes)
+    monkeypatch.setattr(rehearsal, 'get_world_size', lambda: 2)
+    later = rehearsal._later_memory(passes)
     assert later['optimizer'] == 2 * trained
     assert later['gradients that wait for a step'] == trained
     assert later['gradients between processes'] == 2 * trained
