@@ -36,6 +36,15 @@ def _at(side: int, config: str, size: str) -> Row:
     return Row(config, tuple(overrides), f'-{side}')
 
 
+def _downscaled(config: str, factor: float, variant: str) -> Row:
+    """The row of a stock model on images of a share of their sides."""
+    places = (('train', 2), ('val', 1), ('test', 1))
+    overrides = [
+        f'{loader}_dataloader.dataset.pipeline.{at}.scale_factor={factor}' for loader, at in places
+    ]
+    return Row(config, tuple(overrides), variant)
+
+
 def _patches(side: int, row: Row) -> Row:
     """A row with patches of another side [px]; the row's name ends in it."""
     return Row(row.config, (*row.overrides, f'model.patch_size={side}'), f'{row.variant}-{side}')
@@ -104,15 +113,8 @@ _RIDING = 'train_cfg.global_iteration=False'
 #: tables of the paper.
 SUITES: dict[str, tuple[Row, ...]] = {
     'yellowstone': (
-        Row(
-            'baselines/fcos_lite0_yellowstone',
-            (
-                'train_dataloader.dataset.pipeline.2.scale_factor=0.41',
-                'val_dataloader.dataset.pipeline.1.scale_factor=0.41',
-                'test_dataloader.dataset.pipeline.1.scale_factor=0.41',
-            ),
-            '-1024',  # px of the larger image, as the paper's FCOS (800 x 1024)
-        ),
+        # 1024 px is the larger image then, as the paper's FCOS has it (800 x 1024)
+        _downscaled('baselines/fcos_lite0_yellowstone', 0.41, '-1024'),
         Row('baselines/yolox_lite0_yellowstone'),
         Row('baselines/centernet_lite0_yellowstone'),
         Row('baselines/fcos_lite0_yellowstone-tiles'),
@@ -203,6 +205,17 @@ SUITES: dict[str, tuple[Row, ...]] = {
         _without_global('patch_unet_nuclei'),
         Row('patch_unet_nuclei'),
         Row('baselines/patch_unet_nuclei_exact'),
+    ),
+    'nuclei-options': (
+        _downscaled('baselines/unet_nuclei-64', 0.25, '_at-128'),
+        Row('patch_unet_nuclei'),
+        Row('patch_unet_nuclei', ('model.latent_stride=2',), '_stride-2'),
+        Row('patch_unet_nuclei', ('model.latent_stride=4',), '_stride-4'),
+        Row('patch_unet_nuclei', ('model.loss_region=full',), '_score-all'),
+    ),
+    'yellowstone-options': (
+        Row('patch_fcos_yellowstone'),
+        Row('patch_fcos_yellowstone', ('model.bbox_head.loss_region=full',), '_score-all'),
     ),
     'panda': (
         _at(128, 'baselines/resnet50_panda', '0.size 0.size'),

@@ -98,8 +98,8 @@ def test_model_index() -> None:
     models: list[dict[str, Any]] = yaml.safe_load((ROOT / 'configs/metafile.yml').read_text())[
         'Models'
     ]
-    by_time = [path.stem for path in KEPT.glob('*.json') if not path.stem.endswith('-steps')]
-    suites = [reported(suite) for suite in by_time]
+    main = [path.stem for path in KEPT.glob('*.json') if '-' not in path.stem]
+    suites = [reported(suite) for suite in main]
     for model in models:
         found = [runs[model['Name']] for runs in suites if model['Name'] in runs]
         assert len(found) == (model['Name'] not in NOT_KEPT), model['Name']
