@@ -164,6 +164,7 @@ SUITES: dict[str, tuple[Row, ...]] = {
         _without_global('patch_fcos_inside'),
         Row('patch_fcos_inside', ('model.fuse=False',), '_frames'),
         Row('patch_fcos_inside'),
+        Row('patch_fcos_inside', ('train_cfg.gradient.chunk_size=1',), '_chunk-1'),
         Row('patch_fcos_inside', ('train_cfg.gradient=exact',), '_exact'),
     ),
     'lakes': (

@@ -136,19 +136,20 @@ def _largest_that_fits(
     measure = partial(rehearse, passes, draws, gradient, storage)
     measure(Workload(1))  # pays for what libraries allocate once
     tried = [measure(Workload(1))]
-    all_patches = _patches_with_gradient(passes, draws, gradient)
-    if all_patches <= 1:
+    patches = _patches_with_gradient(passes, draws, gradient)
+    windows = patches + _global_patches(passes)  # a chunk of them all is the least work
+    if windows <= 1:
         return MemoryPlan(tried[0], budget)
-    most = min(passes.model.chunk_size, all_patches)
+    most = windows if patches <= passes.model.chunk_size else passes.model.chunk_size
     while (chunk_size := tried[-1].work.chunk_size) < most:
-        larger = min(2 * chunk_size, most)
-        expected = _expected_growth(passes, tried[-1], larger, all_patches)
+        larger = 2 * chunk_size if 2 * chunk_size < min(patches, most) else most
+        expected = _expected_growth(passes, tried[-1], larger, windows)
         if tried[-1].peak + expected > budget:
             break
         measured = _unless_refused(passes, measure, Workload(larger))
         if measured is None or measured.peak > budget:
             break
-        if larger == all_patches:  # their graphs are kept in any case, which is the least work
+        if larger == windows:
             return MemoryPlan(measured, budget)
         if measured.pace > WORTH * tried[-1].pace:
             break
@@ -177,7 +178,9 @@ def _expected_time(measured: Rehearsal, first: Rehearsal, waiting: int, budget: 
     times = dict(first.times)
     score, encode = times.pop('score', 0.0), times.pop('encode', 0.0)
     chunk_size, once = measured.work.chunk_size, 0.0
-    if measured.graph:  # graphs are kept by chunks
+    if chunk_size >= waiting:
+        once = 1.0
+    elif measured.graph:  # graphs are kept by chunks
         room = max(0, int((budget - measured.peak) / measured.graph))
         once = min(room // chunk_size * chunk_size, waiting) / waiting
     faster = measured.pace / max(first.pace, 1e-9)
@@ -200,10 +203,10 @@ def _with_graphs(
         budget: Memory that may be used [bytes].
         measure: Rehearses a workload.
     """
-    if not measured.graph:
+    if not measured.graph or measured.work.chunk_size >= waiting:
         return MemoryPlan(measured, budget)
-    images = passes.batch.num_images if passes.model.global_patch else 0
-    graphs = min(waiting + images, int((budget - measured.peak) / measured.graph))
+    room = int((budget - measured.peak) / measured.graph)
+    graphs = min(waiting + _global_patches(passes), room)
     for _ in range(TRIES):
         if graphs < measured.work.chunk_size:
             break
@@ -241,11 +244,16 @@ def _patches_with_gradient(
     return int(passes.group.most(max(len(passes.group.part(patches)) for patches in parts)))
 
 
-def _expected_growth(passes: Passes, measured: Rehearsal, larger: int, all_patches: int) -> int:
+def _global_patches(passes: Passes) -> int:
+    """Global patches of the rank that has most of them."""
+    return int(passes.group.most(passes.global_patches))
+
+
+def _expected_growth(passes: Passes, measured: Rehearsal, larger: int, windows: int) -> int:
     """How much more a larger chunk will take than that which was just rehearsed [bytes].
 
-    Graphs grow with the chunk. If the chunk holds all patches that carry gradient, their graphs
-    are kept, and so are the graphs of the global patches and of theta2.
+    Graphs grow with the chunk. If the chunk holds all windows that carry gradient, patches and
+    global patches, their graphs are kept, and so is that of theta2.
     """
     chunk_size = measured.work.chunk_size
     theta1 = measured.graph / WORKSPACE
@@ -253,7 +261,6 @@ def _expected_growth(passes: Passes, measured: Rehearsal, larger: int, all_patch
     if passes.model.loss_scope == 'image':
         theta2 = 0  # it sees the whole image, whatever the chunk
     growth = (larger - chunk_size) * max(theta1, theta2)
-    if larger == all_patches:
-        images = passes.batch.num_images if passes.model.global_patch else 0
-        growth += images * theta1 + larger * min(theta1, theta2)
+    if larger == windows:
+        growth += larger * min(theta1, theta2)
     return int(WORKSPACE * growth)

@@ -155,6 +155,22 @@ def test_sampled_in_chunks_keeps_graphs_too(
     assert watch.calls == filled + 3 + twice and watch.most <= graphs + 1
 
 
+@pytest.mark.parametrize('task', TASKS, ids=str)
+@pytest.mark.parametrize(('chunk', 'twice'), [(1, 2), (2, 2), (3, 0)])
+def test_the_global_patches_ride_along_where_a_chunk_has_room(
+    task: Task, chunk: int, twice: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise their graph is made once that of the patch is gone."""
+    model: Any = task.build()
+    draws = [torch.tensor([4])]
+    _, expected = run(SampledGradient(), task, model, draws)
+    watch = Watch(model, monkeypatch)
+    _, found = run(SampledGradient(chunk), task, model, draws)
+    assert_equal(found, expected)
+    batch = passes_of(task, model).batch
+    assert watch.calls == batch.num_patches + 1 + batch.num_images + twice and watch.most == 1
+
+
 @pytest.mark.parametrize(('task', 'variant'), VARIANTS)
 def test_sampled_with_rate_one_is_exact(task: Task, variant: dict[str, Any]) -> None:
     model = task.build(**variant)
@@ -174,7 +190,7 @@ def test_images_that_end_next_to_a_border_of_patches(task: Task, halo: int) -> N
 
 
 @pytest.mark.parametrize(('task', 'variant'), VARIANTS)
-@pytest.mark.parametrize('chunk', [1, 2])
+@pytest.mark.parametrize('chunk', [1, 2, 4])
 def test_sampled_in_chunks_is_sampled_at_once(
     task: Task, variant: dict[str, Any], chunk: int
 ) -> None:

@@ -151,12 +151,21 @@ def test_chunks_come_first_and_then_graphs(
 
 
 @pytest.mark.parametrize('task', TASKS, ids=str)
+@pytest.mark.parametrize(
+    ('draws', 'budget', 'work'),
+    [
+        ([[0, 1, 2], [4, 5]], 1900, Workload(5)),  # and both global patches
+        ([[0, 1, 2], [4, 5]], 1530, Workload(2, 2)),
+        ([[0]], 1900, Workload(3)),
+        ([[0]], 1300, Workload(1)),
+    ],
+)
 def test_sampled_is_planned_with_the_largest_draw(
-    fixed_meter: type[FixedMeter], task: Task
+    fixed_meter: type[FixedMeter], task: Task, draws: list[list[int]], budget: int, work: Workload
 ) -> None:
-    draws = [torch.tensor([0, 1, 2]), torch.tensor([4, 5])]
     passes = passes_of(task, task.build())
-    assert plan_memory(passes, draws, SampledGradient(), 1900 * MIB).work == Workload(3)
+    plan = plan_memory(passes, [*map(torch.tensor, draws)], SampledGradient(), budget * MIB)
+    assert plan.work == work
 
 
 @pytest.mark.parametrize('task', TASKS, ids=str)

@@ -110,8 +110,8 @@ def two_pass(
         latent: Z; features of ``patches`` are written into it.
         patches: (K,) the patches that carry gradient through theta1.
         scored: (S,) the patches whose loss counts.
-        work: Patches in memory with their graphs. If a chunk holds all K, nothing is encoded twice, and
-            the global patches ride along in the same call.
+        work: Patches in memory with their graphs. If a chunk holds all K, none is encoded twice. If it
+            has room for the global patches too, they ride along in the same call.
         weight: Factor of the patches' losses.
         global_weight: Factor of the global patches' own losses; with 0 they are not encoded.
     """
@@ -121,7 +121,8 @@ def two_pass(
     room = _room(passes, work, len(own))
     batch.expect(chunks)
     global_patch, riders = GlobalEncoding(), None
-    if len(chunks) == 1 and global_weight and passes.has_global:
+    riding = len(chunks) == 1 and len(own) + passes.global_patches <= work.chunk_size
+    if riding and passes.has_global and global_weight:
         encoding, global_patch = passes.encode_with_global(latent, own)
         encodings, riders = [encoding], global_patch
     else:
@@ -153,5 +154,4 @@ def two_pass(
 
 def _room(passes: Passes, work: Workload, waiting: int) -> GraphRoom:
     """Room for the graphs that are kept, where those of ``waiting`` patches wait at a time."""
-    images = passes.batch.num_images if passes.model.global_patch else 0
-    return GraphRoom(work, waiting, images)
+    return GraphRoom(work, waiting, passes.global_patches)

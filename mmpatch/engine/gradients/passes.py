@@ -127,6 +127,11 @@ class Passes:
         """Whether this rank encodes the global patches: all do, or one where only their own losses do."""
         return self.model.global_patch and (self.model.reads_global or self.group.rank == 0)
 
+    @property
+    def global_patches(self) -> int:
+        """Number of global patches that this rank encodes."""
+        return self.batch.num_images if self.has_global else 0
+
     def encode_with_global(
         self, latent: Latent, patches: Tensor
     ) -> tuple[Encoding, GlobalEncoding]:

@@ -35,8 +35,8 @@ class SampledGradient:
     Source: Patch Gradient Descent (Gupta et al. 2023, arXiv:2301.13817).
 
     Args:
-        chunk_size: Patches that carry gradient through theta1 at once. None: all K. Fewer cost one
-            more forward pass of theta1 and change nothing else.
+        chunk_size: Patches that carry gradient through theta1 at once. None: all K and the global
+            patches. Fewer cost one more forward pass of those that are left and change nothing else.
         graphs: With a chunk size, the patches whose graphs are kept all the same; they are encoded once.
         latent: Where Z is kept, the arguments of :class:`mmpatch.patching.Storage`.
         fill: Encode all patches at the start of a batch. False: start with an empty Z, in which a
@@ -144,7 +144,7 @@ class SampledGradient:
         passes = passes.for_iteration(scored, weight, global_weight)
         if len(patches) == 0:
             return global_alone(passes, global_weight)
-        first = self.work or Workload(len(patches))
+        first = self.work or Workload(len(patches) + passes.global_patches)
         losses, work = with_less_work(
             passes,
             first,

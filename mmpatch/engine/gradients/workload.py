@@ -48,7 +48,7 @@ class GraphRoom:
     """Room for graphs that wait for their backward pass; counts the patches that they are of.
 
     Where one chunk holds all patches, its graph is kept in any case: encoding it again would take the
-    same memory.
+    same memory. So are those of global patches, if it has room for them as well.
 
     Args:
         work: Says how many graphs are kept.
@@ -65,9 +65,8 @@ class GraphRoom:
                 'global patches of this batch wait for their backward pass at a time',
                 logger='current',
             )
-        whole = work.chunk_size >= waiting
-        self.free = waiting if whole else min(work.graphs, waiting)
-        self._global = images == 0 or whole or work.graphs >= waiting + images
+        self.free = waiting if work.chunk_size >= waiting else min(work.graphs, waiting)
+        self._global = images == 0 or max(work.chunk_size, work.graphs) >= waiting + images
 
     def take_global(self) -> bool:
         """Whether the graph of the global patches is kept."""
