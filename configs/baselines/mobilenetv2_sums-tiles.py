@@ -16,5 +16,5 @@ model = dict(
     ),
 )
 train_dataloader = dict(batch_size=32, dataset=dict(pipeline=pipeline))
-train_cfg = dict(gradient='exact')
+train_cfg = dict(gradient='exact', val_interval=10)  # an epoch has 19 steps
 optim_wrapper = dict(paramwise_cfg=None)
