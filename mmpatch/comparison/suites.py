@@ -29,19 +29,15 @@ def _at(side: int, config: str, size: str) -> Row:
         size: Where its pipelines set the size, for training and for test: index and argument of a
             transform, such as ``'2.scale 1.scale'``.
     """
+    value = str(side) if '.size' in size else f'({side},{side})'
+    return _resized(config, size, value, f'-{side}')
+
+
+def _resized(config: str, size: str, value: object, variant: str) -> Row:
+    """The row of a stock model whose pipelines resize to a value; ``size`` as in :func:`_at`."""
     train, test = size.split()
-    value = str(side) if train.endswith('.size') else f'({side},{side})'
     places = (('train', train), ('val', test), ('test', test))
     overrides = [f'{loader}_dataloader.dataset.pipeline.{at}={value}' for loader, at in places]
-    return Row(config, tuple(overrides), f'-{side}')
-
-
-def _downscaled(config: str, factor: float, variant: str) -> Row:
-    """The row of a stock model on images of a share of their sides."""
-    places = (('train', 2), ('val', 1), ('test', 1))
-    overrides = [
-        f'{loader}_dataloader.dataset.pipeline.{at}.scale_factor={factor}' for loader, at in places
-    ]
     return Row(config, tuple(overrides), variant)
 
 
@@ -106,6 +102,9 @@ _ORACLE = tuple(
 )
 _BLOCKS = ','.join(f'backbone.timm_model.blocks.{stage}' for stage in range(2, 7))
 
+#: Where the bundled baselines set the share of the sides that they keep.
+_FACTOR = '2.scale_factor 1.scale_factor'
+
 #: For rows whose global patch rides along with the patches, or that have none.
 _RIDING = 'train_cfg.global_iteration=False'
 
@@ -114,7 +113,7 @@ _RIDING = 'train_cfg.global_iteration=False'
 SUITES: dict[str, tuple[Row, ...]] = {
     'yellowstone': (
         # 1024 px is the larger image then, as the paper's FCOS has it (800 x 1024)
-        _downscaled('baselines/fcos_lite0_yellowstone', 0.41, '-1024'),
+        _resized('baselines/fcos_lite0_yellowstone', _FACTOR, 0.41, '-1024'),
         Row('baselines/yolox_lite0_yellowstone'),
         Row('baselines/centernet_lite0_yellowstone'),
         Row('baselines/fcos_lite0_yellowstone-tiles'),
@@ -208,7 +207,7 @@ SUITES: dict[str, tuple[Row, ...]] = {
         Row('baselines/patch_unet_nuclei_exact'),
     ),
     'nuclei-options': (
-        _downscaled('baselines/unet_nuclei-64', 0.25, '_at-128'),
+        _resized('baselines/unet_nuclei-64', _FACTOR, 0.25, '_at-128'),
         Row('patch_unet_nuclei'),
         Row('patch_unet_nuclei', ('model.latent_stride=2',), '_stride-2'),
         Row('patch_unet_nuclei', ('model.latent_stride=4',), '_stride-4'),

@@ -121,8 +121,8 @@ def two_pass(
     room = _room(passes, work, len(own))
     batch.expect(chunks)
     global_patch, riders = GlobalEncoding(), None
-    riding = len(chunks) == 1 and len(own) + passes.global_patches <= work.chunk_size
-    if riding and passes.has_global and global_weight:
+    riding = passes.has_global and 0 < len(own) <= work.chunk_size - passes.global_patches
+    if riding and global_weight:
         encoding, global_patch = passes.encode_with_global(latent, own)
         encodings, riders = [encoding], global_patch
     else:
