@@ -150,7 +150,8 @@ def test_what_several_processes_are_expected_to_take(base: dict[str, Any]) -> No
 def test_a_budget_is_planned_as_in_training(base: dict[str, Any]) -> None:
     cell = Cell('exact', 'fcos-r18', 512, patch_size=256, objects=5, steps=1)
     roomy = check(replace(cell, memory_budget=64 * 2**30), base)
-    assert roomy.plan == '5 at a time'  # the global patch is one of them
+    # All five graphs fit, the global patch's among them. Measured times decide on the chunk.
+    assert roomy.plan in ('5 at a time', '1 at a time, 5 graphs', '2 at a time, 5 graphs')
     with pytest.raises(BudgetError, match='cannot be met'):
         run_cell(replace(cell, memory_budget=2**20), base)
     planned = Result(replace(cell, memory_budget=3 * 2**30), seconds=1.0, plan=roomy.plan)
