@@ -17,6 +17,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmpretrain.structures import DataSample
 from mmseg.structures import SegDataSample
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmpatch.engine.gradients import build_gradient
 from mmpatch.engine.memory_plan import apply_plan, plan_memory
@@ -38,6 +39,9 @@ METHODS = {
     'sampled': 'ours, sampled',
     'exact': 'ours, exact',
 }
+
+#: A step that takes longer [s] is not repeated.
+LONG = 120
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,11 @@ class Cell:
         latent_stride: Stride of a segmentor's Z [px]; 0: that of its decode head.
         steps: Steps that are measured. A step on an image of one patch comes first, so that the
             optimizer's state exists, and one on the whole image, since its memory is new to the process. If
-            the latter takes over half a minute, it is what is measured.
+            the latter takes longer than :data:`LONG`, it is what is measured.
         rows: Height of the image in patches; 0: square. Memory of ours depends on the width.
         ranks: Processes that share the patches of the image.
         compile: Run theta1 through ``torch.compile``. It is compiled before the steps that are measured.
+        count: Count the operations of one more step, after those that are measured.
     """
 
     method: str
@@ -87,6 +92,7 @@ class Cell:
     rows: int = 0
     ranks: int = 1
     compile: bool = False
+    count: bool = False
 
     def cfg(self, base: dict[str, Any]) -> dict[str, Any]:
         """The config of the model that is trained."""
@@ -118,6 +124,8 @@ class Result:
         kept: Memory of what grows with the image in patch-wise training: its pixels and Z with its
             gradient [bytes].
         plan: What a memory budget left room for.
+        operations: Floating point operations of the convolutions and matrix products of a step, forward and
+            backward, in the process that has most; 0 if they were not counted.
     """
 
     cell: Cell
@@ -131,6 +139,7 @@ class Result:
     loss: float = 0.0
     kept: int = 0
     plan: str = ''
+    operations: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As nested dicts."""
@@ -177,7 +186,7 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
         busy.append(process_time() - worked)
         losses.append(loss)
         stages.append(times)
-        if group.most(seconds[0]) > 30:  # ranks stop together
+        if group.most(seconds[0]) > LONG:  # ranks stop together
             break
     kept = image.nbytes + monitor.memory['latent'] if patched else 0
     result = Result(
@@ -191,6 +200,10 @@ def run_cell(cell: Cell, base: dict[str, Any]) -> Result:
         plan=plan,
     )
     peak = peak_memory()
+    if cell.count:  # a dispatch mode makes every operation slower
+        with FlopCounterMode(display=False) as counter:
+            step(image, sample)
+        result = replace(result, operations=int(group.most(counter.get_total_flops())))
     if cell.device == 'cpu':
         return replace(result, peak=int(group.most(peak['process']) * 2**30))
     return replace(

@@ -27,6 +27,7 @@ HEAD = (
     'image and Z [GiB]',
     's / step',
     'images / s',
+    'TFLOP / step',
 )
 
 #: Memory figures to compare with [GiB], for FCOS-R50 at 4096 x 4096 and batch 1 unless said.
@@ -54,9 +55,9 @@ STYLES = {
 
 
 def rows_of(results: Sequence[Result]) -> list[list[str]]:
-    """The cells of the table, sorted by model, side and method."""
+    """The texts of the table: its head, then rows sorted by model, side and method."""
     order = list(METHODS)
-    rows = []
+    rows = [list(HEAD)]
     for result in sorted(
         results,
         key=lambda r: (
@@ -82,7 +83,7 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
         start = [LABELS[cell.model], name, size]
         if result.seconds is None:
             need = f', needs {result.need / 2**30:.1f}' if result.need else ''
-            rows.append([*start, f'out of memory{need}', *[''] * 4])
+            rows.append([*start, f'out of memory{need}', *[''] * (len(HEAD) - len(start) - 1)])
             continue
         rows.append(
             [
@@ -92,20 +93,21 @@ def rows_of(results: Sequence[Result]) -> list[list[str]]:
                 f'{result.kept / 2**30:.2f}' if result.kept else '',
                 f'{result.seconds:.2f}',
                 f'{1 / result.seconds:.3f}',
+                f'{result.operations / 1e12:.2f}' if result.operations else '',
             ]
         )
-    return rows
+    counted = any(result.operations for result in results)
+    return rows if counted else [row[:-1] for row in rows]
 
 
 def table(results: Sequence[Result]) -> str:
     """The table in Markdown."""
-    return aligned(HEAD, rows_of(results))
+    return aligned(rows_of(results))
 
 
-def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown whose columns are as wide as their texts."""
-    rows = [head, *rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, head first, whose columns are as wide as their texts."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [
         '| ' + ' | '.join(text.ljust(width) for text, width in zip(row, widths)) + ' |'
         for row in rows
@@ -117,7 +119,6 @@ def to_csv(results: Sequence[Result]) -> str:
     """The table as CSV."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(HEAD)
     writer.writerows(rows_of(results))
     return text.getvalue()
 

@@ -105,4 +105,4 @@ def scaling_table(results: Sequence[Result], base: dict[str, Any], bandwidth: fl
                 f'{share.sent / 2**20:.0f}',
             ]
         )
-    return aligned(HEAD, rows)
+    return aligned([HEAD, *rows])

@@ -28,6 +28,21 @@ def test_every_method_trains_a_step(base: dict[str, Any], method: str) -> None:
     check(Cell(method, 'fcos-r18', 256, patch_size=256, objects=5, small_side=128, steps=1), base)
 
 
+def test_operations_are_counted(base: dict[str, Any]) -> None:
+    """The exact gradient encodes twice, unless graphs are kept; the stock model encodes once."""
+    cell = Cell('exact', 'fcos-r18', 512, patch_size=256, objects=5, steps=1, count=True)
+    twice, once, stock = (
+        check(replace(cell, method=method, graphs=graphs), base).operations
+        for method, graphs in (('exact', 0), ('exact', 5), ('full', 0))
+    )
+    assert 1.25 * stock < once < 1.6 * stock  # five windows for four, and aggregators
+    assert 1.2 * once < twice < 4 / 3 * once
+    lines = table([Result(cell, seconds=1.0, operations=twice)]).splitlines()
+    assert lines[0].rstrip(' |').endswith('TFLOP / step')
+    assert float(lines[2].split('|')[-2]) == pytest.approx(twice / 1e12, abs=0.01)
+    assert 'TFLOP' not in table([Result(cell, seconds=1.0)])
+
+
 @pytest.mark.parametrize('method', ['full', 'checkpointed', 'exact'])
 def test_segmentors(method: str) -> None:
     base = Config.fromfile(ROOT / 'configs/_base_/models/patch_unet.py').model.to_dict()

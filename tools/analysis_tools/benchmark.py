@@ -81,6 +81,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='between processes, bytes a second, for the expected times; default: 1GiB',
     )
     parser.add_argument('--compile', action='store_true', help='compile theta1 (exact, sampled)')
+    parser.add_argument(
+        '--count', action='store_true', help='count the floating point operations of one more step'
+    )
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cuda' if gpu else 'cpu')
     parser.add_argument('--amp', choices=['bfloat16', 'float16'], default='')
     parser.add_argument('--latent-device', choices=['cpu', 'cuda'], default='')
@@ -132,6 +135,7 @@ def main(argv: list[str] | None = None) -> None:
             rows=args.rows,
             ranks=ranks,
             compile=args.compile and method in PATCH_WISE,
+            count=args.count,
         )
         for model, side, method, ranks in itertools.product(
             args.models, args.sides, args.methods, args.ranks
